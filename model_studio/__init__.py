@@ -1,0 +1,12 @@
+"""Text-to-image of Alibaba Cloud Model Studio (DashScope) without ComfyUI.
+
+catalog      every model as data: ids, endpoints, sizes, limits, prices, with the source of each fact
+request      what the user asked for, checked, as the JSON the service reads
+credentials  the key of a region; regions: where a region's API lives
+exchange     one HTTP exchange with its time-outs; transport: the one retry policy
+answers      the service's JSON as typed values; tasks: states and the polling schedule
+pictures     download rules, bytes to numpy arrays
+errors       one tree of exceptions; advice: what each code of the service means for the user
+waiting      threads, pauses and Cancel for a run
+studio       puts them together: generate, submit, collect
+"""

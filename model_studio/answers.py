@@ -1,0 +1,81 @@
+"""The service's JSON as typed values. Whatever comes is read without raising; what is missing is None or empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What an answer says was drawn: links in the service's order, the prompts it really used, what failed."""
+
+    links: tuple[str, ...] = ()
+    used_prompts: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskAnswer:
+    """One answer about a task, or about its submission. `state` is the service's word, empty where it says none."""
+
+    task_id: str
+    state: str
+    request_id: str
+    code: str
+    message: str
+    drawn: Drawn
+    times: dict[str, str]  # submit_time, scheduled_time, end_time as the service writes them (UTC+8)
+
+
+def read_task(body: dict[str, Any]) -> TaskAnswer:
+    output = _dict(body.get("output"))
+    times = {name: _text(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
+    return TaskAnswer(
+        task_id=_text(output.get("task_id")),
+        state=_text(output.get("task_status")),
+        request_id=_text(body.get("request_id")),
+        code=_text(output.get("code")),
+        message=_text(output.get("message")),
+        drawn=read_drawn(output),
+        times={name: time for name, time in times.items() if time},
+    )
+
+
+def read_drawn(output: Any) -> Drawn:
+    """Pictures in either shape: `choices` (messages) or `results` (prompt); both occur in tasks.
+
+    Qwen puts n pictures into one choice, Wan one into each of n (API references); both are flattened in order.
+    `type: image` is on Wan only and never required. A `text` beside a picture is the prompt that z-image used.
+    """
+    output = _dict(output)
+    links: list[str] = []
+    prompts: list[str] = []
+    failures: list[str] = []
+    for choice in _dicts(output.get("choices")):
+        for item in _dicts(_dict(choice.get("message")).get("content")):
+            _add(links, item.get("image"))
+            _add(prompts, item.get("text"))
+    for result in _dicts(output.get("results")):
+        _add(links, result.get("url"))
+        _add(prompts, result.get("actual_prompt"))
+        if not result.get("url") and (result.get("code") or result.get("message")):
+            failures.append(f"{_text(result.get('code'))}: {_text(result.get('message'))}".strip(": "))
+    return Drawn(tuple(links), tuple(prompts), tuple(failures))
+
+
+def _add(texts: list[str], value: Any) -> None:
+    if isinstance(value, str) and value:
+        texts.append(value)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,31 @@
+"""Every text-to-image model as data. A new model is one new entry in `qwen` or `wan`, and nothing else changes."""
+
+from .model import ASPECT_RATIOS, BEIJING, SINGAPORE, VIRGINIA, Endpoint, Model
+from .qwen import QWEN_MODELS
+from .sizes import Size
+from .wan import WAN_MODELS
+
+ALL_MODELS = QWEN_MODELS + WAN_MODELS
+# Wan first: wan2.6-t2i is the model with tasks that the specification recommends.
+TASK_MODELS = tuple(model for model in WAN_MODELS + QWEN_MODELS if model.task)
+
+
+def find(name: str) -> Model | None:
+    """The model of that name, or that is called so in some region (wan2.1-… and wanx2.1-…)."""
+    return next((model for model in ALL_MODELS if name == model.name or name in model.ids.values()), None)
+
+
+__all__ = [
+    "ALL_MODELS",
+    "ASPECT_RATIOS",
+    "BEIJING",
+    "QWEN_MODELS",
+    "SINGAPORE",
+    "TASK_MODELS",
+    "VIRGINIA",
+    "WAN_MODELS",
+    "Endpoint",
+    "Model",
+    "Size",
+    "find",
+]

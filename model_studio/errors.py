@@ -1,0 +1,183 @@
+"""Everything that can go wrong, as one tree.
+
+ModelStudioError
+├── InvalidRequest          refused here, before anything was sent
+├── ConfigurationError      a setting of this machine is wrong
+│   └── KeyMissing          no API key for the region
+├── ConnectionFailed        the service was never reached; nothing was billed
+├── SubmissionUncertain     sent, but no answer came; it may have been billed
+├── ServiceError            the service refused, with a code
+│   ├── AuthenticationFailed
+│   ├── AccessDenied
+│   ├── BillingProblem
+│   ├── ContentRefused
+│   ├── ParameterRefused
+│   ├── ModelNotFound
+│   ├── Throttled
+│   └── ServiceFault        a fault on the service's side
+├── UnexpectedAnswer        an answer of no known shape
+├── NoPictures              finished, but without a single picture
+├── TaskError
+│   ├── TaskCanceled
+│   ├── TaskUnknown
+│   └── TaskTimeout         our patience ended, the task's work did not
+└── PictureError
+    ├── PictureRefused      a link this client will not follow, or a file beyond its limits
+    ├── PictureExpired
+    ├── PictureUnreachable
+    └── PictureBroken       truncated, damaged, or no picture at all
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ModelStudioError(Exception):
+    """Base of all errors of this package.
+
+    what        what happened, one sentence
+    advice      what to do about it
+    code        the service's error code, where it gave one
+    http_status status of the answer, where there was one
+    request_id  the service's id of the request, for its support
+    task_id     the task concerned; with it the pictures can still be fetched for 24 hours (specification)
+    """
+
+    def __init__(
+        self,
+        what: str,
+        advice: str = "",
+        *,
+        code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        task_id: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+        self.task_id = task_id
+
+    def __str__(self) -> str:
+        facts = {
+            "code": self.code,
+            "HTTP": self.http_status,
+            "request id": self.request_id,
+            "task id": self.task_id,
+        }
+        known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        return " ".join(part for part in (self.what, self.advice, f"({known})" if known else "") if part)
+
+    def with_ids(self, *, request_id: str | None = None, task_id: str | None = None) -> ModelStudioError:
+        """This error, told where it belongs; ids it already has stay."""
+        self.request_id = self.request_id or request_id
+        self.task_id = self.task_id or task_id
+        return self
+
+
+class InvalidRequest(ModelStudioError):
+    """Refused here, before anything was sent."""
+
+
+class ConfigurationError(ModelStudioError):
+    """A setting of this machine is wrong."""
+
+
+class KeyMissing(ConfigurationError):
+    """No API key for the region."""
+
+
+class ConnectionFailed(ModelStudioError):
+    """The service was never reached; nothing was billed."""
+
+
+class SubmissionUncertain(ModelStudioError):
+    """Sent, but no usable answer came; it may have been billed."""
+
+
+class ServiceError(ModelStudioError):
+    """The service refused, with a code. `retryable`: the same request may work later, and was not billed."""
+
+    def __init__(self, what: str, advice: str = "", *, retryable: bool = False, **facts: Any) -> None:
+        super().__init__(what, advice, **facts)
+        self.retryable = retryable
+
+
+class AuthenticationFailed(ServiceError):
+    """The key was not accepted."""
+
+
+class AccessDenied(ServiceError):
+    """The account or workspace may not do this."""
+
+
+class BillingProblem(ServiceError):
+    """Arrears, a used-up free tier, a service that was not bought."""
+
+
+class ContentRefused(ServiceError):
+    """Moderation refused the prompt or the picture."""
+
+
+class ParameterRefused(ServiceError):
+    """A value or combination the model does not take."""
+
+
+class ModelNotFound(ServiceError):
+    """No such model in this region or workspace."""
+
+
+class Throttled(ServiceError):
+    """Too many requests."""
+
+
+class ServiceFault(ServiceError):
+    """A fault on the service's side."""
+
+
+class UnexpectedAnswer(ModelStudioError):
+    """An answer of no known shape."""
+
+
+class NoPictures(ModelStudioError):
+    """The service says it is done, but there is not a single picture."""
+
+
+class TaskError(ModelStudioError):
+    """A task that ended, or was left, without pictures."""
+
+
+class TaskCanceled(TaskError):
+    """The task was canceled before it ran."""
+
+
+class TaskUnknown(TaskError):
+    """The service does not know the task."""
+
+
+class TaskTimeout(TaskError):
+    """Our patience ended before the task did; it goes on at the service."""
+
+
+class PictureError(ModelStudioError):
+    """A picture that was made could not be brought here."""
+
+
+class PictureRefused(PictureError):
+    """A link this client will not follow, or a file beyond its limits."""
+
+
+class PictureExpired(PictureError):
+    """The link no longer works."""
+
+
+class PictureUnreachable(PictureError):
+    """The host of the picture did not give it out in time."""
+
+
+class PictureBroken(PictureError):
+    """Truncated, damaged, or no picture at all."""

@@ -1,0 +1,174 @@
+"""One HTTP exchange: send, receive, or say how far it got. Repeating is transport's business.
+
+Blocking; runs in a thread. Connect and read time-outs are the sockets', the total time-out is kept between the
+pieces of the answer. Proxy variables are honoured (requests' trust_env).
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+USER_AGENT = "model-studio-text2image/0.1"
+_PIECE = 64 * 1024  # bytes
+_POOL = 64  # connections kept open per host
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to connect, between two pieces of the answer, and in all."""
+
+    connect: float
+    read: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Call:
+    """An HTTP request. `fresh`: over a new connection, never a kept one that may be dead without our knowing."""
+
+    method: str
+    url: str
+    timeouts: Timeouts
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    fresh: bool = False
+    max_bytes: int = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer that arrived whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> dict[str, Any] | None:
+        """The body as a JSON object, or None where it is something else (a gateway's page, say)."""
+        try:
+            value = json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+class ExchangeFailed(Exception):
+    """No whole answer. `reason`: why, in words without addresses or secrets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NeverSent(ExchangeFailed):
+    """Certainly nothing reached the other side."""
+
+
+class LineBroken(ExchangeFailed):
+    """The request may have arrived."""
+
+
+class TooLarge(ExchangeFailed):
+    """The answer is larger than the call allows."""
+
+
+class Exchange:
+    """Sends calls over kept connections. Holds no key: whoever makes a call puts its headers in."""
+
+    def __init__(self) -> None:
+        self._session = _session()
+
+    def __call__(self, call: Call) -> Answer:
+        """Raises NeverSent, LineBroken or TooLarge."""
+        if not call.fresh:
+            return _send(self._session, call)
+        with _session() as session:
+            return _send(session, call)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL, max_retries=0))
+    return session
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stands where requests would otherwise put the login of a .netrc file over our headers, or into a signed link."""
+    return request
+
+
+def _send(session: requests.Session, call: Call) -> Answer:
+    end = time.monotonic() + call.timeouts.total
+    try:
+        with session.request(
+            call.method,
+            call.url,
+            headers={"User-Agent": USER_AGENT, **call.headers},
+            json=call.body,
+            auth=_keep_headers,
+            timeout=(call.timeouts.connect, call.timeouts.read),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = _read(response, call, end)
+            return Answer(response.status_code, response.headers, content)
+    except requests.RequestException as error:
+        raise _failure(error, call) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise LineBroken(f"the answer broke off ({type(error).__name__})") from None
+
+
+def _read(response: requests.Response, call: Call, end: float) -> bytes:
+    pieces = bytearray()
+    for piece in response.iter_content(_PIECE):
+        pieces += piece
+        if len(pieces) > call.max_bytes:
+            raise TooLarge(f"more than {call.max_bytes // 2**20} MiB")
+        if time.monotonic() > end:
+            raise LineBroken(f"the answer was not complete after {call.timeouts.total:g} s")
+    length = response.headers.get("Content-Length", "")
+    # urllib3 before 2.0 ends without an error when the line breaks in the middle.
+    if not response.headers.get("Content-Encoding") and length.isdigit() and len(pieces) < int(length):
+        raise LineBroken(f"the answer broke off after {len(pieces)} of {length} bytes")
+    return bytes(pieces)
+
+
+# Why a connection was never made, by urllib3's class of the cause (NameResolutionError came with urllib3 2).
+_NEVER_SENT = {
+    "NameResolutionError": "the host name could not be resolved",
+    "ConnectTimeoutError": "no connection within {connect:g} s",
+    "NewConnectionError": "the connection was refused or the host is unreachable",
+}
+
+
+def _failure(error: requests.RequestException, call: Call) -> ExchangeFailed:
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return NeverSent("the address is not valid")
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    through = ""
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        # Only its own cause tells whether the proxy was reached: urllib3 1.26 wraps later faults too.
+        cause, through = cause.original_error, "at the proxy, "
+        if str(cause).startswith("Tunnel connection failed"):
+            return NeverSent("the proxy refused to connect")
+    for kind in type(cause).__mro__:
+        if reason := _NEVER_SENT.get(kind.__name__):
+            return NeverSent(through + reason.format(connect=call.timeouts.connect))
+    if isinstance(cause, urllib3.exceptions.SSLError) and isinstance(cause.args[0], ssl.SSLCertVerificationError):
+        return NeverSent("the host's certificate is not trusted by this machine")
+    if isinstance(error, requests.Timeout):
+        return LineBroken(f"no answer within {call.timeouts.read:g} s")
+    return LineBroken(f"the connection broke ({type(error).__name__})")

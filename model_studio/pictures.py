@@ -1,0 +1,162 @@
+"""Finished pictures: which links are followed, and how their bytes become arrays."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .errors import PictureBroken, PictureError, PictureExpired, PictureRefused, PictureUnreachable
+from .exchange import Answer
+from .regions import ApiHost, is_vendor_host
+
+# Twice the largest area any model draws (wan2.7-image-pro, 4096*4096).
+MAX_PIXELS = 2 * 4096 * 4096
+# That area as an uncompressed 8-bit RGB file, and some room.
+MAX_BYTES = 112 * 2**20
+_PNG_END = b"IEND\xaeB`\x82"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: [H, W, 3] RGB, uint8 or (for a 16-bit file) uint16. `note`: what a user should know of it."""
+
+    pixels: npt.NDArray[Any]
+    note: str = ""
+
+    @property
+    def size(self) -> str:
+        height, width, _ = self.pixels.shape
+        return f"{width}*{height}"
+
+
+def host_of(link: str) -> str:
+    """The host alone: the rest of a link is signed and opens the picture to anyone."""
+    return urlsplit(link).hostname or "an unknown host"
+
+
+def check_link(link: str, api: ApiHost) -> str:
+    """The link to follow: https at the vendor's, or on the very host that replaces it. Raises PictureRefused."""
+    try:
+        parts = urlsplit(link)
+        own = urlsplit(api.base_url)
+        is_own = api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+        is_vendor = is_vendor_host(parts.hostname) and parts.port in (None, 443, 80) and "@" not in parts.netloc
+    except ValueError:
+        raise PictureRefused("The service sent a link that is no address.", _REPORT) from None
+    if is_own or (is_vendor and parts.scheme == "https"):
+        return link
+    if is_vendor and parts.scheme == "http" and parts.port in (None, 80):
+        # Older answers carry http links (recorded); the same object is served over https.
+        return urlunsplit(parts._replace(scheme="https", netloc=parts.hostname or ""))
+    raise PictureRefused(
+        f"The service sent a link to {parts.hostname or 'an unknown host'}, which is not the vendor's.",
+        "It was not opened. " + _REPORT,
+    )
+
+
+def refusal(host: str, answer: Answer) -> PictureError:
+    """The error for a picture host's answer that says no for good."""
+    if answer.status in (403, 404):
+        expired = b"expired" in answer.content[:2000].lower()
+        what = f"The link to a finished picture at {host} " + ("has expired." if expired else "does not work.")
+        return PictureExpired(what, "Links work for 24 hours after the picture was made.", http_status=answer.status)
+    if 300 <= answer.status < 400:
+        return PictureRefused(f"{host} wants to redirect the download of a picture.", "It was not followed. " + _REPORT)
+    return PictureRefused(f"{host} refused to give out a picture.", _REPORT, http_status=answer.status)
+
+
+def too_large(host: str, reason: str) -> PictureRefused:
+    return PictureRefused(f"The file of a picture at {host} is too large: {reason}.", _REPORT)
+
+
+def unreachable(host: str, trouble: str) -> PictureUnreachable:
+    return PictureUnreachable(
+        f"A finished picture could not be fetched from {host}: {trouble}.",
+        "It is kept there for 24 hours: check the network, and fetch it with the Task Poller if it has a task id.",
+    )
+
+
+def decode(content: bytes, host: str) -> Picture:
+    """PNG, JPEG or WebP bytes as RGB. The kind is read from the bytes, whatever the link or the header says.
+
+    Grey and palette become RGB; 16-bit grey keeps its 16 bits; CMYK is converted; alpha that hides nothing is dropped,
+    other alpha is laid over white. `host` is for the error text. Raises PictureBroken, PictureRefused.
+    """
+    _check_whole(content, host)
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_many_pixels(host, f"{image.width}*{image.height}")
+            if image.format == "PNG":
+                # Checks what decoding does not: the sums of all parts of the file.
+                image.verify()
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+            return _to_rgb(image)
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(host, "its header says") from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise _broken(host, f"it cannot be decoded ({type(error).__name__})") from None
+
+
+def to_float(pictures: list[Picture]) -> list[npt.NDArray[np.float32]]:
+    """Batches [B, H, W, 3] float32 in 0…1, one for each size, in order of first appearance."""
+    by_size: dict[tuple[int, ...], list[Picture]] = {}
+    for picture in pictures:
+        by_size.setdefault(picture.pixels.shape, []).append(picture)
+    batches = []
+    for shape, same in by_size.items():
+        batch = np.empty((len(same), *shape), dtype=np.float32)
+        for out, picture in zip(batch, same, strict=True):
+            # True division: multiplying with a rounded 1/255 would not give every value back when saved.
+            np.divide(picture.pixels, np.float32(np.iinfo(picture.pixels.dtype).max), out=out, dtype=np.float32)
+        batches.append(batch)
+    return batches
+
+
+def _check_whole(content: bytes, host: str) -> None:
+    """Refuses files without their end, which Pillow fills with grey when another pack has told it to."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        whole = _PNG_END in content
+    elif content.startswith(b"\xff\xd8"):
+        whole = b"\xff\xd9" in content[-1024:]
+    elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        whole = len(content) >= int.from_bytes(content[4:8], "little") + 8
+    else:
+        begins = "a web page" if content.lstrip()[:1] == b"<" else "no PNG, JPEG or WebP"
+        raise _broken(host, f"it is {begins}")
+    if not whole:
+        raise _broken(host, f"it breaks off after {len(content)} bytes")
+
+
+def _to_rgb(image: Image.Image) -> Picture:
+    if image.mode.startswith("I"):
+        # 16-bit grey; Pillow's own conversion to RGB cuts everything above 255 off.
+        grey = np.asarray(image).astype(np.uint16)
+        return Picture(np.repeat(grey[:, :, None], 3, axis=2))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            white = Image.new("RGBA", image.size, "white")
+            rgb = Image.alpha_composite(white, image).convert("RGB")
+            return Picture(np.asarray(rgb), "A picture has transparent parts; they were laid over white.")
+    return Picture(np.asarray(image.convert("RGB")))
+
+
+_REPORT = "Please report this with the request id."
+
+
+def _too_many_pixels(host: str, size: str) -> PictureRefused:
+    return PictureRefused(f"A picture at {host} is too large to open ({size}).", _REPORT)
+
+
+def _broken(host: str, how: str) -> PictureBroken:
+    return PictureBroken(
+        f"The file of a finished picture at {host} is damaged: {how}.",
+        "Fetch it again with the Task Poller if it has a task id; it is kept for 24 hours.",
+    )

@@ -1,0 +1,77 @@
+"""Tasks: their ids, states and errors, and how often the service is asked about them."""
+
+from __future__ import annotations
+
+import re
+
+from .advice import service_error
+from .answers import TaskAnswer
+from .errors import InvalidRequest, ModelStudioError, TaskCanceled, TaskTimeout, TaskUnknown
+
+PENDING, RUNNING, SUCCEEDED = "PENDING", "RUNNING", "SUCCEEDED"
+FAILED, CANCELED, UNKNOWN = "FAILED", "CANCELED", "UNKNOWN"
+FINAL = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
+# Words for the node; any other state (SUSPENDED is in the SDK's constants) is shown as the service writes it.
+WORDS = {PENDING: "queued", RUNNING: "running"}
+
+# Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
+_SCHEDULE = ((30, 3), (120, 5))
+_LATER = 10
+_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def poll_delay(elapsed: float) -> float:
+    """Seconds until the next question about a task that was submitted `elapsed` seconds ago."""
+    return next((delay for until, delay in _SCHEDULE if elapsed < until), _LATER)
+
+
+def parse_ids(text: str) -> list[str]:
+    """Task ids from a text with commas, blanks or line ends between them; each once, in order.
+
+    Raises InvalidRequest where there is none, or one has characters that no id has.
+    """
+    ids = list(dict.fromkeys(part for part in re.split(r"[\s,;，；]+", text) if part))
+    if not ids:
+        raise InvalidRequest(
+            "There is no task id.", "Paste the id that Submit Text2Image Task gave, or link its output."
+        )
+    for task_id in ids:
+        if not is_id(task_id):
+            raise InvalidRequest(
+                f"{task_id[:60]!r} is no task id.", "Ids look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa."
+            )
+    return ids
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a task id; anything else must not get into a URL."""
+    return _TASK_ID.fullmatch(text) is not None
+
+
+def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError | None:
+    """The error of a task that ended without success; None where it succeeded or still goes on."""
+    error: ModelStudioError | None = None
+    if answer.state == FAILED:
+        error = service_error(answer.code, answer.message, region=region)
+    elif answer.state == CANCELED:
+        error = TaskCanceled("The task was canceled before it ran.", "It is not billed; queue a new one.")
+    elif answer.state == UNKNOWN:
+        error = TaskUnknown(
+            f"The service knows no such task in region {region}.",
+            "Either it is older than 24 hours, or it belongs to another account or another region, or the id has a "
+            "typing error. Choose the region and use the key with which it was submitted.",
+        )
+    return error.with_ids(request_id=answer.request_id, task_id=task_id) if error else None
+
+
+def timeout(task_ids: list[str], states: list[str], waited: float, trouble: str) -> TaskTimeout:
+    """The error when the time is over while tasks still go on at the service."""
+    one = len(task_ids) == 1
+    last = f"; the last trouble on the line: {trouble}" if trouble else ""
+    return TaskTimeout(
+        f"After {waited:.0f} s {'the task is' if one else f'{len(task_ids)} tasks are'} not finished "
+        f"({', '.join(dict.fromkeys(state or 'no answer' for state in states))}{last}).",
+        "The service goes on and bills what it draws: put the id into a Task Poller within 24 hours, or raise timeout. "
+        "Queueing the same node again would submit a new task.",
+        task_id=", ".join(task_ids),
+    )

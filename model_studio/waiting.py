@@ -1,0 +1,146 @@
+"""How a run waits: work in threads of our own, pauses, and an eye on Cancel in both.
+
+asyncio's default executor has few threads on small machines (six on two cores), so that many nodes would wait for
+each other; this one is shared by all runs of the process and made at first use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SLICE = 0.1  # seconds between two looks at Cancel
+MAX_THREADS = 128
+
+
+class Interrupted(Exception):
+    """The user asked to stop."""
+
+
+class DeadlinePassed(Exception):
+    """The time the user gave is over."""
+
+
+class Clock:
+    """The passing of time; tests drive their own."""
+
+    def now(self) -> float:
+        """Seconds, from no particular start, never going back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Phase:
+    """What a run is doing now, since when, and about how long that takes (seconds; None: nobody knows)."""
+
+    def __init__(self, name: str, since: float | None = None, about: float | None = None) -> None:
+        self.name = name
+        self.since = since
+        self.about = about
+
+    def text(self, now: float) -> str:
+        """`queued 3 s`, `running 12 s of about 27 s`, `downloading 2/4`."""
+        if self.since is None:
+            return self.name
+        about = f" of about {self.about:.0f} s" if self.about else ""
+        return f"{self.name} {now - self.since:.0f} s{about}"
+
+    def fraction(self, now: float) -> float:
+        """Share of the usual time that has passed, below 1 however long it takes."""
+        return min((now - self.since) / self.about, 0.95) if self.since is not None and self.about else 0.0
+
+
+class Waiting:
+    """The waits of one run, which end when `interrupted()` says so or the clock passes the deadline.
+
+    timeout      seconds until the deadline
+    show         called with the phase's text and fraction (0…1) whenever the text changes
+    """
+
+    def __init__(
+        self,
+        timeout: float,
+        interrupted: Callable[[], bool] = lambda: False,
+        show: Callable[[str, float], None] = lambda text, fraction: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.started = self.clock.now()
+        self.deadline = self.started + timeout
+        self._interrupted = interrupted
+        self._show = show
+        self._phase = Phase("starting")
+        self._phases: dict[str, Phase] = {}
+        self._shown = ""
+
+    @property
+    def elapsed(self) -> float:
+        return self.clock.now() - self.started
+
+    def extend(self, seconds: float) -> None:
+        """Puts the deadline at least `seconds` from now."""
+        self.deadline = max(self.deadline, self.clock.now() + seconds)
+
+    def tell(self, name: str, *, timed: bool = True, about: float | None = None) -> None:
+        """The run enters a phase; its seconds count from when it was first entered."""
+        since = self.clock.now() if timed else None
+        self._phase = self._phases.setdefault(name, Phase(name, since, about))
+        self._refresh()
+
+    async def sleep(self, seconds: float) -> None:
+        """Pauses, but not beyond the deadline. Raises Interrupted or DeadlinePassed."""
+        end = min(self.clock.now() + seconds, self.deadline)
+        while (left := end - self.clock.now()) > 0:
+            self._check()
+            await self.clock.sleep(min(left, SLICE))
+        self._check()
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs; it then runs on unheard."""
+        return await self.result(start(function, *args, **kwargs))
+
+    async def result(self, future: Future[T]) -> T:
+        """The result of a `start`, waited for in the same way."""
+        waited = asyncio.wrap_future(future)
+        try:
+            while not waited.done():
+                self._check()
+                await asyncio.wait({waited}, timeout=SLICE)
+            return waited.result()
+        finally:
+            # Ends work that has not begun; work under way goes on, but no longer reports to this event loop,
+            # which may be closed by then.
+            waited.cancel()
+
+    def _check(self) -> None:
+        self._refresh()
+        if self._interrupted():
+            raise Interrupted
+        if self.clock.now() >= self.deadline:
+            raise DeadlinePassed
+
+    def _refresh(self) -> None:
+        now = self.clock.now()
+        text = self._phase.text(now)
+        if text != self._shown:
+            self._shown = text
+            self._show(text, self._phase.fraction(now))
+
+
+def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Begins `function` in a thread of the shared pool."""
+    return _pool().submit(function, *args, **kwargs)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="model-studio")

@@ -1,0 +1,176 @@
+"""Inputs and outputs that nodes share, and the checks of their values. Ids and order are a public promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..model_studio import request
+from ..model_studio.catalog import ASPECT_RATIOS, Model
+from ..model_studio.regions import AUTO, REGIONS
+from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
+from .comfyui import studio
+
+CATEGORY = "Model Studio"
+
+
+def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input]:
+    """What describes the pictures; `custom_side`: first width and height in pixels, a size that the models take."""
+    return [
+        io.String.Input(
+            "prompt",
+            multiline=True,
+            placeholder="Describe the picture: subject, setting, style, light; put text to draw in quotes.",
+            tooltip="What the picture shows. What is beyond the model's limit (characters or tokens) is cut off by the "
+            "service; the node then says so.",
+        ),
+        io.Combo.Input(
+            "model",
+            options=[model.name for model in models],
+            default=models[0].name,
+            tooltip="The model that draws. Complex text and posters: qwen-image-2.0-pro or wan2.6-t2i; "
+            "photographs: wan2.6-t2i or wan2.5-t2i-preview; free sizes: qwen-image-2.0 or Wan.",
+        ),
+        io.Combo.Input(
+            "aspect_ratio",
+            options=[*ASPECT_RATIOS, CUSTOM],
+            default=ASPECT_RATIOS[0],
+            tooltip="Width to height. Each ratio stands for the model's own recommended size in pixels; "
+            "custom takes width and height below.",
+        ),
+        *(
+            io.Int.Input(
+                side,
+                default=custom_side,
+                min=128,
+                max=12288,
+                tooltip=f"{side.capitalize()} in pixels, read only when aspect_ratio is custom.",
+            )
+            for side in ("width", "height")
+        ),
+        io.Int.Input(
+            "n",
+            default=1,
+            min=1,
+            max=max(model.max_n for model in models),
+            tooltip="Number of pictures in one request. Each is paid for; some models make only 1.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=MAX_SEED,
+            control_after_generate=True,
+            tooltip=f"Random seed, 0 to {MAX_SEED}. The same seed gives similar pictures. Every new seed is a new, "
+            "paid request; set control after generate to fixed to keep a picture.",
+        ),
+        io.String.Input(
+            "negative_prompt",
+            multiline=True,
+            default="",
+            tooltip="What the picture should not show, up to 500 characters. Some models take none; the node then says "
+            "so.",
+        ),
+        io.Boolean.Input(
+            "prompt_extend",
+            default=True,
+            tooltip="Lets the service rewrite the prompt in more detail: better pictures from short prompts, 3 to 5 "
+            "seconds longer. Switch it off for full control. z-image-turbo costs twice as much with it.",
+        ),
+        io.Boolean.Input(
+            "watermark", default=False, tooltip="Draws the service's watermark into the lower right corner."
+        ),
+        region_input(),
+    ]
+
+
+def region_input() -> io.Input:
+    return io.Combo.Input(
+        "region",
+        options=[AUTO, *REGIONS],
+        default=AUTO,
+        tooltip="Where the API is called; a key works in its own region only. auto: the region set on the server, "
+        "else cn-beijing.",
+    )
+
+
+def call_inputs() -> list[io.Input]:
+    """How the service is called and waited for."""
+    return [
+        io.Combo.Input(
+            "call_mode",
+            options=list(CALL_MODES),
+            default=CALL_MODES[0],
+            tooltip="sync: one long request. async: a task that can be found again by its id. auto: a task where the "
+            "model allows it.",
+        ),
+        timeout_input(300),
+    ]
+
+
+def timeout_input(default: int) -> io.Input:
+    return io.Int.Input(
+        "timeout",
+        default=default,
+        min=10,
+        max=86400,
+        tooltip="Seconds to wait for the service. A task goes on after that and can be fetched with the Task Poller "
+        "for 24 hours. A sync call always gets the 300 seconds the service takes for it: left early it would be lost.",
+    )
+
+
+def image_outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(
+            "images",
+            is_output_list=True,
+            tooltip="The pictures as one batch [B,H,W,3]; one batch for each size should the service draw several.",
+        ),
+        io.String.Output("used_prompt", tooltip="The prompt as the service rewrote it, where it tells; else yours."),
+        io.String.Output(
+            "info", tooltip="JSON: model, region, request and task id, size, seed, image count, cost, times, notes."
+        ),
+    ]
+
+
+def constant_checks(models: tuple[Model, ...]) -> Any:
+    """A `validate_inputs` for a node with `picture_inputs`: what is known while the graph is validated.
+
+    Linked values arrive as None and are checked by `plan` when the node runs. It raises InvalidRequest rather than
+    returning its text, because ComfyUI repeats a returned text for each argument.
+    """
+
+    def validate_inputs(
+        cls: type[io.ComfyNode],
+        prompt: str | None = None,
+        model: str | None = None,
+        aspect_ratio: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        n: int | None = None,
+        region: str | None = None,
+        call_mode: str | None = None,
+    ) -> bool:
+        if prompt is not None:
+            request.check_prompt(prompt)
+        real_region = studio().region(region) if region is not None else None
+        if model is None:
+            return True
+        entry = request.check_model(model, models)
+        if real_region is not None:
+            request.check_region(entry, real_region)
+        if n is not None:
+            request.check_n(entry, n)
+        if call_mode is not None:
+            request.check_call_mode(entry, call_mode)
+        if aspect_ratio is not None and width is not None and height is not None:
+            request.check_size(entry, aspect_ratio, width, height)
+        return True
+
+    return classmethod(validate_inputs)
+
+
+def plan(models: tuple[Model, ...], region: str, call_mode: str, **inputs: Any) -> ImageRequest:
+    """The checked request for the inputs of `picture_inputs`. Raises InvalidRequest, ConfigurationError."""
+    return request.plan(models=models, region=studio().region(region), call_mode=call_mode, **inputs)

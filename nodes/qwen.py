@@ -1,0 +1,35 @@
+"""Qwen Text2Image: prompt to images with Qwen-Image models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..model_studio.catalog import QWEN_MODELS
+from .comfyui import image_output, running, studio
+from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+
+
+class QwenText2Image(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ModelStudioQwenText2Image",
+            display_name="Qwen Text2Image",
+            category=CATEGORY,
+            description="Draws pictures with Qwen-Image, strong in complex Chinese and English text. "
+            "Calls Alibaba Cloud Model Studio with your own key; each picture is paid for.",
+            inputs=[*picture_inputs(QWEN_MODELS, custom_side=1328), *call_inputs()],
+            outputs=image_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    validate_inputs = constant_checks(QWEN_MODELS)
+
+    @classmethod
+    async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
+        request = plan(QWEN_MODELS, **inputs)
+        with running(cls, timeout) as waiting:
+            result = await studio().generate(request, waiting)
+        return await image_output(cls, result)

@@ -1,0 +1,42 @@
+"""Submit Text2Image Task: creates a task and returns its id at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..model_studio.catalog import TASK_MODELS
+from .comfyui import finish, running, studio
+from .inputs import CATEGORY, constant_checks, picture_inputs, plan
+
+# Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
+PATIENCE = 120
+
+
+class SubmitText2Image(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ModelStudioSubmitText2Image",
+            display_name="Submit Text2Image Task",
+            category=CATEGORY,
+            description="Creates a task that draws pictures and returns its id at once; a Task Poller fetches them, "
+            "now or within 24 hours. The pictures are paid for whether they are fetched or not.",
+            inputs=picture_inputs(TASK_MODELS, custom_side=1280),
+            outputs=[
+                io.String.Output("task_id", tooltip="The task's id, for a Task Poller. Valid for 24 hours."),
+                io.String.Output("info", tooltip="JSON: model, region, request and task id, size, seed, cost, notes."),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    validate_inputs = constant_checks(TASK_MODELS)
+
+    @classmethod
+    async def execute(cls, **inputs: Any) -> io.NodeOutput:
+        request = plan(TASK_MODELS, call_mode="async", **inputs)
+        with running(cls, PATIENCE) as waiting:
+            task_id, info = await studio().submit(request, waiting)
+        return io.NodeOutput(task_id, finish(cls, info, f"submitted: {task_id}"))

@@ -1,0 +1,35 @@
+"""Wan Text2Image: prompt to images with Wan models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..model_studio.catalog import WAN_MODELS
+from .comfyui import image_output, running, studio
+from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+
+
+class WanText2Image(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ModelStudioWanText2Image",
+            display_name="Wan Text2Image",
+            category=CATEGORY,
+            description="Draws pictures with Wan, strong in realistic and photographic scenes. "
+            "Calls Alibaba Cloud Model Studio with your own key; each picture is paid for.",
+            inputs=[*picture_inputs(WAN_MODELS, custom_side=1280), *call_inputs()],
+            outputs=image_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    validate_inputs = constant_checks(WAN_MODELS)
+
+    @classmethod
+    async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
+        request = plan(WAN_MODELS, **inputs)
+        with running(cls, timeout) as waiting:
+            result = await studio().generate(request, waiting)
+        return await image_output(cls, result)
