@@ -1,7 +1,8 @@
 """One HTTP exchange: send, receive, or say how far it got. Repeating is transport's business.
 
-Blocking; runs in a thread. Connect and read time-outs are the sockets', the total time-out is kept between the
-pieces of the answer. Proxy variables are honoured (requests' trust_env).
+Blocking; runs in a thread. Connect and read time-outs are the sockets', the total time-out is looked at between the
+pieces of the answer (whoever waits for the thread keeps it to the second). Proxy variables are honoured (requests'
+trust_env).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 USER_AGENT = "model-studio-text2image/0.1"
-_PIECE = 64 * 1024  # bytes
+_PIECE = 16 * 1024  # bytes
 _POOL = 64  # connections kept open per host
 
 
@@ -138,12 +139,16 @@ def _read(response: requests.Response, call: Call, end: float) -> bytes:
         if len(pieces) > call.max_bytes:
             raise TooLarge(f"more than {call.max_bytes // 2**20} MiB")
         if time.monotonic() > end:
-            raise LineBroken(f"the answer was not complete after {call.timeouts.total:g} s")
+            raise too_slow(call)
     length = response.headers.get("Content-Length", "")
     # urllib3 before 2.0 ends without an error when the line breaks in the middle.
     if not response.headers.get("Content-Encoding") and length.isdigit() and len(pieces) < int(length):
         raise LineBroken(f"the answer broke off after {len(pieces)} of {length} bytes")
     return bytes(pieces)
+
+
+def too_slow(call: Call) -> LineBroken:
+    return LineBroken(f"the answer was not complete after {call.timeouts.total:g} s")
 
 
 # Why a connection was never made, by urllib3's class of the cause (NameResolutionError came with urllib3 2).

@@ -20,7 +20,7 @@ from . import answers, pictures
 from .api import Api
 from .catalog import Endpoint
 from .errors import ConnectionFailed, ModelStudioError, ServiceError, SubmissionUncertain, Throttled
-from .exchange import Answer, Call, Exchange, ExchangeFailed, LineBroken, NeverSent, Timeouts, TooLarge
+from .exchange import Answer, Call, Exchange, ExchangeFailed, LineBroken, NeverSent, Timeouts, TooLarge, too_slow
 from .waiting import DeadlinePassed, Interrupted, Waiting, start
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Transport:
             for tries in itertools.count(1):
                 answer = None
                 try:
-                    answer = await waiting.run(self._exchange, call)
+                    answer = await self._attempt(start(self._exchange, call), call, waiting)
                 except TooLarge:
                     raise
                 except ExchangeFailed as failure:
@@ -144,11 +144,18 @@ class Transport:
             raise DeadlinePassed(trouble) from None
         raise AssertionError("unreachable")
 
+    async def _attempt(self, future: Future[Answer], call: Call, waiting: Waiting) -> Answer:
+        """One exchange, with its total time-out kept however slowly the answer drips in."""
+        try:
+            return await waiting.result(future, call.timeouts.total)
+        except TimeoutError:
+            raise too_slow(call) from None
+
     async def _submission(self, api: Api, call: Call, waiting: Waiting) -> Answer:
         """Sends once. When we leave while it is under way, the log still tells what became of it."""
         future = start(self._exchange, call)
         try:
-            return await waiting.result(future)
+            return await self._attempt(future, call, waiting)
         except DeadlinePassed:
             future.add_done_callback(lambda done: self._came_late(api, done, withdraw=False))
             raise LineBroken(f"no answer within {waiting.elapsed:.0f} s") from None

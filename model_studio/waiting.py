@@ -7,6 +7,7 @@ each other; this one is shared by all runs of the process and made at first use.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -108,12 +109,15 @@ class Waiting:
         """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs; it then runs on unheard."""
         return await self.result(start(function, *args, **kwargs))
 
-    async def result(self, future: Future[T]) -> T:
-        """The result of a `start`, waited for in the same way."""
+    async def result(self, future: Future[T], within: float = math.inf) -> T:
+        """The result of a `start`, waited for in the same way; TimeoutError after `within` seconds."""
         waited = asyncio.wrap_future(future)
+        end = time.monotonic() + within
         try:
             while not waited.done():
                 self._check()
+                if time.monotonic() > end:
+                    raise TimeoutError
                 await asyncio.wait({waited}, timeout=SLICE)
             return waited.result()
         finally:

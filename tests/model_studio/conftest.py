@@ -1,0 +1,175 @@
+"""A clock that tests drive, and servers on loopback that answer just what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from model_studio.api import Api
+from model_studio.credentials import ApiKey
+from model_studio.exchange import Answer, Call
+from model_studio.regions import ApiHost
+from model_studio.waiting import Clock, Waiting
+
+KEY = "sk-planted-0123456789"
+
+
+class DrivenClock(Clock):
+    """Time passes only in its own sleeps, at once; it keeps count of them."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.slept += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
+
+
+@pytest.fixture
+def waiting(clock: DrivenClock) -> Waiting:
+    return Waiting(300, clock=clock)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api(ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1"), ApiKey(KEY, "a test"))
+
+
+class Script:
+    """Stands for the network: gives one prepared answer (or failure) for each call, and keeps the calls."""
+
+    def __init__(self, *steps: Answer | Exception) -> None:
+        self.steps = list(steps)
+        self.calls: list[Call] = []
+
+    def __call__(self, call: Call) -> Answer:
+        self.calls.append(call)
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+def answer(status: int, body: Any, **headers: str) -> Answer:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+@pytest.fixture
+def script() -> type[Script]:
+    return Script
+
+
+@pytest.fixture(name="answer")
+def answer_fixture() -> Callable[..., Answer]:
+    return answer
+
+
+class RawServer:
+    """A TCP server that reads one request per connection and then does what `react` does with the socket."""
+
+    def __init__(self, react: Callable[[socket.socket], None]) -> None:
+        self.requests: list[bytes] = []
+        self._react = react
+        self._closing = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.02)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._closing = True
+        self._thread.join(5)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while not self._closing:
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                connection.settimeout(5)
+                self.requests.append(self._read(connection))
+                try:
+                    self._react(connection)
+                except OSError:
+                    continue
+
+    @staticmethod
+    def _read(connection: socket.socket) -> bytes:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = connection.recv(65536)
+            if not piece:
+                break
+            data += piece
+        return data
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[Callable[[socket.socket], None]], RawServer]]:
+    servers: list[RawServer] = []
+
+    def start(react: Callable[[socket.socket], None]) -> RawServer:
+        servers.append(RawServer(react))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def send(*pieces: bytes) -> Callable[[socket.socket], None]:
+    """A reaction: sends these bytes and closes."""
+    return lambda connection: [connection.sendall(piece) for piece in pieces] and None
+
+
+def reset(connection: socket.socket) -> None:
+    """A reaction: breaks the connection without a word (RST)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.fixture
+def reactions() -> Sequence[Any]:
+    return send, reset
+
+
+@pytest.fixture
+def tls_server(tmp_path: Path) -> Iterator[str]:
+    """An https server whose certificate nobody trusts."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *args: None  # type: ignore[method-assign]  # the refused handshake is meant
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()

@@ -1,0 +1,97 @@
+"""The service's answers: recorded ones, documented ones, and whatever JSON there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_studio.answers import Drawn, TaskAnswer, read_drawn, read_task
+
+
+@pytest.fixture
+def recorded(recordings: Path) -> Callable[[str], Any]:
+    return lambda name: json.loads((recordings / f"{name}.json").read_text("utf-8"))["response"]["body"]
+
+
+def test_recorded_sync_answer(recorded: Callable[[str], Any]) -> None:
+    answer = read_task(recorded("sync-qwen-image-max"))
+    assert answer.request_id == "5795d646-7395-91d2-85d7-34d8b99a3d8d"
+    (link,) = answer.drawn.links
+    assert link.startswith("https://dashscope-7c2c.oss-cn-shanghai.aliyuncs.com/")
+    assert link.endswith("&Signature=c2ln%2BbmF0dXJl%3D")  # percent-encoding untouched
+
+
+def test_recorded_submission(recorded: Callable[[str], Any]) -> None:
+    answer = read_task(recorded("submit-image-synthesis"))
+    assert (answer.task_id, answer.state) == ("9e2b6ef6-285d-4efa-8651-4dbda7d571fa", "PENDING")
+
+
+def test_recorded_running_task(recorded: Callable[[str], Any]) -> None:
+    answer = read_task(recorded("task-running"))
+    assert answer.state == "RUNNING" and answer.drawn == Drawn()
+    assert answer.times == {"submit_time": "2024-03-01 17:38:24.817", "scheduled_time": "2024-03-01 17:38:24.831"}
+
+
+def test_recorded_finished_task_keeps_all_links_even_equal_ones(recorded: Callable[[str], Any]) -> None:
+    answer = read_task(recorded("task-succeeded-results"))
+    assert answer.state == "SUCCEEDED" and len(answer.drawn.links) == 4
+    assert answer.drawn.links[1] == answer.drawn.links[2]
+
+
+def test_recorded_unknown_task(recorded: Callable[[str], Any]) -> None:
+    assert read_task(recorded("task-unknown")).state == "UNKNOWN"
+
+
+def choice(*items: dict[str, str]) -> dict[str, Any]:
+    return {"finish_reason": "stop", "message": {"role": "assistant", "content": list(items)}}
+
+
+@pytest.mark.parametrize(
+    ("output", "drawn"),
+    [
+        ({"choices": [choice({"image": "a"}, {"image": "b"})]}, Drawn(("a", "b"))),
+        ({"choices": [choice({"image": "a", "type": "image"}), choice({"image": "b"})]}, Drawn(("a", "b"))),
+        ({"choices": [choice({"image": "a"}, {"text": "rewritten"})]}, Drawn(("a",), ("rewritten",))),
+        (
+            {"results": [{"url": "a", "orig_prompt": "o", "actual_prompt": "p"}, {"url": "b"}]},
+            Drawn(("a", "b"), ("p",)),
+        ),
+        (
+            {"results": [{"url": "a"}, {"code": "DataInspectionFailed", "message": "No."}, {"code": "X"}]},
+            Drawn(("a",), (), ("DataInspectionFailed: No.", "X")),
+        ),
+        ({}, Drawn()),
+        (None, Drawn()),
+        ({"choices": None, "results": {"url": "a"}}, Drawn()),
+        ({"choices": [{"message": None}, 3, {"message": {"content": "text"}}]}, Drawn()),
+    ],
+)
+def test_shapes(output: Any, drawn: Drawn) -> None:
+    assert read_drawn(output) == drawn
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["output", "choices", "results", "message", "content", "image", "url", "task_status", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["output", "request_id", "usage"]), anything))
+def test_any_json_is_read_without_raising(body: dict[str, Any]) -> None:
+    answer = read_task(body)
+    assert isinstance(answer, TaskAnswer)
+    assert all(isinstance(link, str) and link for link in answer.drawn.links)

@@ -1,0 +1,122 @@
+"""The catalog against the specification's rules and against itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_studio import catalog
+from model_studio.catalog import ALL_MODELS, BEIJING, SINGAPORE, VIRGINIA, Model, Size
+from model_studio.catalog.model import ASPECT_RATIOS, ASYNC_MESSAGES, ASYNC_PROMPT, SYNC_MESSAGES
+from model_studio.regions import REGIONS
+
+FACTS = {"ids", "endpoints", "ratio_sizes", "max_n", "takes", "prompt_limit", "prices", "rate_limit", "typical_seconds"}
+models = pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
+
+
+@models
+def test_every_fact_has_a_source(model: Model) -> None:
+    assert set(model.sources) == FACTS
+    assert all(model.sources.values())
+    assert all(rule.source for rule in model.size_rules)
+
+
+@models
+def test_recommended_sizes_break_no_rule(model: Model) -> None:
+    """So that no choice in the list is refused or warned about."""
+    assert tuple(model.ratio_sizes) == ASPECT_RATIOS
+    for ratio, size in model.ratio_sizes.items():
+        for rule in model.size_rules:
+            assert rule.accepts(size), f"{ratio} {size}: {rule} ({rule.source})"
+
+
+@models
+def test_recommended_sizes_have_their_ratio(model: Model) -> None:
+    for ratio, size in model.ratio_sizes.items():
+        across, down = map(int, ratio.split(":"))
+        # The service's own 2688*1536 is 1.75, its 2368*1728 is 1.37.
+        assert size.width / size.height == pytest.approx(across / down, rel=0.03)
+
+
+@models
+def test_entry_is_usable(model: Model) -> None:
+    assert model.sync or model.task
+    assert model.ids and set(model.ids) <= set(REGIONS)
+    assert 1 <= model.max_n <= 6
+    assert model.takes <= {"negative_prompt", "prompt_extend", "watermark"}
+    assert model.typical_seconds > 0
+    for region in model.ids:
+        for extend in (True, False):
+            price = model.price(region, Size(1024, 1024), extend)
+            assert price is not None and price[0] > 0
+            assert price[1] == ("CNY" if region == BEIJING else "USD")
+
+
+def test_names_are_unique() -> None:
+    names = [model.name for model in ALL_MODELS]
+    assert len(names) == len(set(names))
+
+
+def test_first_models_are_recommended_by_the_specification() -> None:
+    assert catalog.QWEN_MODELS[0].name == "qwen-image-2.0-pro"
+    assert catalog.WAN_MODELS[0].name == "wan2.6-t2i"
+    assert catalog.TASK_MODELS[0].name == "wan2.6-t2i"
+
+
+def test_all_models_of_the_field_are_there() -> None:
+    expected = {
+        *("qwen-image-3.0-pro", "qwen-image-3.0", "qwen-image-2.1-pro", "qwen-image-2.0-pro", "qwen-image-2.0"),
+        *("qwen-image-2.0-pro-2026-03-03", "qwen-image-2.0-pro-2026-04-22", "qwen-image-2.0-pro-2026-06-22"),
+        *("qwen-image-2.0-2026-03-03", "qwen-image-max", "qwen-image-max-2025-12-30", "qwen-image-plus"),
+        *("qwen-image-plus-2026-01-09", "qwen-image", "z-image-turbo", "wan2.7-image", "wan2.7-image-pro"),
+        *("wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-plus", "wan2.2-t2i-flash", "wan2.1-t2i-plus"),
+        *("wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"),
+    }
+    assert {model.name for model in ALL_MODELS} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "sync", "task"),
+    [
+        ("qwen-image-2.0-pro", SYNC_MESSAGES, None),
+        ("qwen-image-max", SYNC_MESSAGES, None),
+        ("qwen-image-plus", SYNC_MESSAGES, ASYNC_PROMPT),
+        ("qwen-image-plus-2026-01-09", SYNC_MESSAGES, None),
+        ("qwen-image", SYNC_MESSAGES, ASYNC_PROMPT),
+        ("qwen-image-3.0-pro", SYNC_MESSAGES, None),
+        ("wan2.6-t2i", SYNC_MESSAGES, ASYNC_MESSAGES),
+        ("wan2.7-image-pro", SYNC_MESSAGES, ASYNC_MESSAGES),
+        ("wan2.5-t2i-preview", None, ASYNC_PROMPT),
+        ("wan2.2-t2i-plus", None, ASYNC_PROMPT),
+        ("wanx2.0-t2i-turbo", None, ASYNC_PROMPT),
+    ],
+)
+def test_call_modes(name: str, sync: object, task: object) -> None:
+    model = catalog.find(name)
+    assert model is not None
+    assert (model.sync, model.task) == (sync, task)
+
+
+@pytest.mark.parametrize("spelling", ["wan2.1-t2i-plus", "wanx2.1-t2i-plus"])
+def test_both_spellings_of_2_1(spelling: str) -> None:
+    model = catalog.find(spelling)
+    assert model is not None
+    assert model.ids == {BEIJING: "wanx2.1-t2i-plus", SINGAPORE: "wan2.1-t2i-plus"}
+
+
+def test_unknown_model() -> None:
+    assert catalog.find("gpt-image") is None
+
+
+def test_prices_by_size_and_rewriting() -> None:
+    big, small = Size(2048, 2048), Size(1500, 1500)
+    pro, turbo = catalog.find("qwen-image-3.0-pro"), catalog.find("z-image-turbo")
+    assert pro and turbo
+    assert pro.price(BEIJING, small, True) == (0.25, "CNY")
+    assert pro.price(BEIJING, Size(1500, 1501), True) == (0.50, "CNY")
+    assert pro.price(SINGAPORE, big, True) == (0.075, "USD")
+    assert turbo.price(BEIJING, small, False) == (0.10, "CNY")
+    assert turbo.price(BEIJING, small, True) == (0.20, "CNY")
+
+
+def test_virginia_has_wan_2_6_only() -> None:
+    assert [model.name for model in ALL_MODELS if VIRGINIA in model.ids] == ["wan2.6-t2i"]

@@ -1,0 +1,220 @@
+"""One HTTP exchange over real sockets: what arrived, and what certainly did not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from model_studio.exchange import Call, Exchange, LineBroken, NeverSent, Timeouts, TooLarge
+
+QUICK = Timeouts(connect=1, read=0.3, total=0.6)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def call(url: str, **changes: Any) -> Call:
+    return Call(**{"method": "GET", "url": url, "timeouts": QUICK, **changes})
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
+
+
+def test_a_whole_answer(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"X-Request-Id: r-1\r\nContent-Length: 11\r\n\r\n", b'{"a": "b"}\n'))
+    answer = exchange(call(server.url, method="POST", body={"prompt": "字"}, headers={"Authorization": "Bearer k"}))
+    assert (answer.status, answer.json, answer.headers["x-request-id"]) == (200, {"a": "b"}, "r-1")
+    (request,) = server.requests
+    assert request.startswith(b"POST / HTTP/1.1\r\n")
+    assert b"Authorization: Bearer k\r\n" in request
+    assert b"Content-Type: application/json" in request
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[1]", b'"text"', b"", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_object(exchange: Exchange, raw_server: Any, reactions: Any, content: bytes) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: %d\r\n\r\n" % len(content) + content))
+    assert exchange(call(server.url)).json is None
+
+
+def test_refused_connection_was_never_sent(exchange: Exchange) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NeverSent, match="refused"):
+        exchange(call(f"http://127.0.0.1:{port}"))
+
+
+def test_unknown_host_was_never_sent(exchange: Exchange) -> None:
+    with pytest.raises(NeverSent):
+        exchange(call("http://no-such-host.invalid/"))
+
+
+def test_invalid_address_was_never_sent(exchange: Exchange) -> None:
+    with pytest.raises(NeverSent, match="not valid"):
+        exchange(call("http://"))
+
+
+def test_untrusted_certificate_was_never_sent(exchange: Exchange, tls_server: str) -> None:
+    with pytest.raises(NeverSent, match="certificate"):
+        exchange(call(tls_server))
+
+
+def test_reset_may_have_arrived(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    _, reset = reactions
+    with pytest.raises(LineBroken, match="broke"):
+        exchange(call(raw_server(reset).url))
+
+
+def test_closed_without_a_word_may_have_arrived(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    with pytest.raises(LineBroken, match="broke"):
+        exchange(call(raw_server(send()).url))
+
+
+def test_silence_may_have_arrived(exchange: Exchange, raw_server: Any) -> None:
+    with pytest.raises(LineBroken, match=r"no answer within 0\.3 s"):
+        exchange(call(raw_server(lambda connection: time.sleep(0.5)).url))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (OK + b"Content-Length: 100\r\n\r\n", b"half"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nhalf"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"nonsense\r\n"),
+        (OK + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n", b"half"),
+        (b"nonsense\r\n\r\n",),
+    ],
+)
+def test_half_an_answer(exchange: Exchange, raw_server: Any, reactions: Any, pieces: tuple[bytes, ...]) -> None:
+    send, _ = reactions
+    with pytest.raises(LineBroken):
+        exchange(call(raw_server(send(*pieces)).url))
+
+
+def test_slow_drip_ends_with_the_total_time_out(exchange: Exchange, raw_server: Any) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(OK + b"Content-Length: 1000000\r\n\r\n")
+        for _ in range(100):
+            connection.sendall(b"x" * 10_000)
+            time.sleep(0.05)
+
+    began = time.monotonic()
+    with pytest.raises(LineBroken, match="not complete"):
+        exchange(call(raw_server(drip).url))
+    assert time.monotonic() - began < 2
+
+
+def test_too_large_is_not_read_to_its_end(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: 9999999999\r\n\r\n", b"x" * 300_000))
+    with pytest.raises(TooLarge):
+        exchange(call(server.url, max_bytes=100_000))
+
+
+def test_redirects_are_not_followed(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    elsewhere = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    found = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n" % elsewhere.url.encode()
+    assert exchange(call(raw_server(send(found)).url)).status == 302
+    assert elsewhere.requests == []
+
+
+def test_cookies_are_not_kept(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: 0\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n"))
+    exchange(call(server.url))
+    exchange(call(server.url))
+    assert b"Cookie" not in server.requests[1]
+
+
+def test_a_netrc_login_replaces_no_header(
+    exchange: Exchange, raw_server: Any, reactions: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, _ = reactions
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    exchange(call(server.url, headers={"Authorization": "Bearer k"}))
+    exchange(call(server.url))
+    assert b"Authorization: Bearer k" in server.requests[0]
+    assert b"Authorization" not in server.requests[1]
+
+
+class KeepAlive(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    ports: list[int]
+
+    def do_GET(self) -> None:
+        self.ports.append(self.client_address[1])
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Keeps the test's output clean."""
+
+
+@pytest.fixture
+def keep_alive() -> Any:
+    handler = type("Handler", (KeepAlive,), {"ports": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", handler.ports
+    server.shutdown()
+    server.server_close()
+
+
+def test_connections_are_kept_but_creating_calls_get_fresh_ones(exchange: Exchange, keep_alive: Any) -> None:
+    url, ports = keep_alive
+    for fresh in (False, False, True, True, False):
+        exchange(call(url, fresh=fresh))
+    assert ports[0] == ports[1] == ports[4]
+    assert len({ports[0], ports[2], ports[3]}) == 3
+
+
+def test_proxy_variables_are_honoured(
+    exchange: Exchange, keep_alive: Any, raw_server: Any, reactions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, _ = reactions
+    proxy = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    exchange(call("http://dashscope.invalid/api"))
+    assert proxy.requests[0].startswith(b"GET http://dashscope.invalid/api HTTP/1.1")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_dead_proxy_never_sent(exchange: Exchange, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(NeverSent, match="at the proxy"):
+        exchange(call(f"{scheme}://dashscope.invalid/api"))
+
+
+def test_a_proxy_that_says_no_never_sent(
+    exchange: Exchange, raw_server: Any, reactions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, _ = reactions
+    proxy = raw_server(send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"))
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(NeverSent, match="proxy refused"):
+        exchange(call("https://dashscope.invalid/api"))
+
+
+def test_a_call_keeps_its_secrets_out_of_repr() -> None:
+    shown = repr(call("http://host/", headers={"Authorization": "Bearer sk-secret"}, body={"prompt": "private"}))
+    assert "secret" not in shown and "private" not in shown

@@ -1,0 +1,53 @@
+"""What importing the package brings with it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_imports_without_comfyui_torch_key_thread_or_network() -> None:
+    """In a bare interpreter whose sockets and threads are traps."""
+    code = """
+import sys, socket, threading, pkgutil, importlib
+def trap(*args, **kwargs): raise AssertionError("at import time")
+socket.socket.connect = trap
+threading.Thread.start = trap
+import model_studio
+for module in pkgutil.walk_packages(model_studio.__path__, "model_studio."):
+    importlib.import_module(module.name)
+heavy = {"torch", "comfy", "comfy_api", "aiohttp", "dashscope"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def _imports(folder: str) -> set[str]:
+    """Top-level names that a folder's modules import from outside it."""
+    names: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        depth = len(path.relative_to(ROOT).parts) - 1
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add((node.module or "").split(".")[0])
+            elif isinstance(node, ast.ImportFrom) and node.level > depth:
+                names.add(f"..{(node.module or '').split('.')[0]}")
+    return names
+
+
+def test_imports_go_one_way() -> None:
+    assert not _imports("model_studio") & {"..nodes", "..simulator", "nodes", "simulator", "torch", "comfy"}
+    assert not _imports("simulator") & {"..nodes", "..model_studio", "nodes", "model_studio"}
+    assert not _imports("nodes") & {"..simulator", "simulator"}
+
+
+def test_what_ships_needs_only_what_it_declares() -> None:
+    declared = {"requests", "PIL", "numpy", "urllib3"}  # urllib3 comes with requests
+    outside = _imports("model_studio") - set(sys.stdlib_module_names) - {"__future__"}
+    assert outside <= declared

@@ -1,0 +1,329 @@
+"""What is sent again and what is not: the promise about money, case by case."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from model_studio import errors, transport
+from model_studio.api import Api
+from model_studio.catalog.model import ASYNC_MESSAGES, SYNC_MESSAGES
+from model_studio.credentials import ApiKey
+from model_studio.exchange import LineBroken, NeverSent, Timeouts
+from model_studio.regions import ApiHost
+from model_studio.transport import CREATE_TRIES, Transport
+from model_studio.waiting import DeadlinePassed, Interrupted, Waiting
+
+DONE = {"output": {"task_id": "t-1", "task_status": "PENDING"}, "request_id": "r-1"}
+LINK = "https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com/a.png?Expires=1&Signature=secret%2B"
+
+
+def error(code: str, message: str = "no") -> dict[str, str]:
+    return {"code": code, "message": message, "request_id": "r-1"}
+
+
+def create(api: Api, waiting: Waiting, exchange: Any, endpoint: Any = ASYNC_MESSAGES) -> dict[str, Any]:
+    return asyncio.run(Transport(exchange).create(api, endpoint, {"model": "m"}, waiting))
+
+
+def read(api: Api, waiting: Waiting, exchange: Any) -> dict[str, Any]:
+    return asyncio.run(Transport(exchange).read(api, "/tasks/t-1", waiting))
+
+
+# Creating costs money
+
+
+def test_a_creating_call(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
+    exchange = script(answer(200, DONE), answer(200, DONE))
+    assert create(api, waiting, exchange) == DONE
+    assert create(api, waiting, exchange, SYNC_MESSAGES) == DONE
+    task, sync = exchange.calls
+    assert (task.method, task.url) == ("POST", api.host.base_url + ASYNC_MESSAGES.path)
+    assert task.headers == {"Authorization": f"Bearer {api.key.value}", "X-DashScope-Async": "enable"}
+    assert sync.headers == {"Authorization": f"Bearer {api.key.value}"}
+    assert sync.timeouts.read > 300 > task.timeouts.read
+    assert task.fresh and sync.fresh
+
+
+@pytest.mark.parametrize("endpoint", [SYNC_MESSAGES, ASYNC_MESSAGES])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        NeverSent("refused"),
+        (429, "Throttling"),
+        (429, "Throttling.RateQuota"),
+        (500, "InternalError.Algo"),
+        (503, "ModelUnavailable"),
+    ],
+)
+def test_sent_again_when_surely_unpaid(
+    api: Api, waiting: Waiting, script: Any, answer: Any, refusal: Any, endpoint: Any
+) -> None:
+    step = refusal if isinstance(refusal, Exception) else answer(refusal[0], error(refusal[1]))
+    exchange = script(step, answer(200, DONE))
+    assert create(api, waiting, exchange, endpoint) == DONE
+    assert len(exchange.calls) == 2
+
+
+@pytest.mark.parametrize("endpoint", [SYNC_MESSAGES, ASYNC_MESSAGES])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        LineBroken("no answer within 30 s"),
+        (502, b"<html>Bad Gateway</html>"),
+        (504, b""),
+        (200, b"<html>Log in to the hotel's network</html>"),
+        (403, b"<html>blocked</html>"),
+        (500, {"message": "no code"}),
+        (200, b'{"output": '),
+    ],
+)
+def test_never_sent_again_when_uncertain(
+    api: Api, waiting: Waiting, script: Any, answer: Any, outcome: Any, endpoint: Any
+) -> None:
+    exchange = script(outcome if isinstance(outcome, Exception) else answer(*outcome))
+    with pytest.raises(errors.SubmissionUncertain, match="may have been accepted and billed"):
+        create(api, waiting, exchange, endpoint)
+    assert len(exchange.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "InvalidParameter", errors.ParameterRefused),
+        (400, "DataInspectionFailed", errors.ContentRefused),
+        (400, "Arrearage", errors.BillingProblem),
+        (401, "InvalidApiKey", errors.AuthenticationFailed),
+        (403, "AccessDenied", errors.AccessDenied),
+        (403, "AllocationQuota.FreeTierOnly", errors.BillingProblem),
+        (429, "PrepaidBillOverdue", errors.BillingProblem),
+        (500, "Brand.New", errors.ServiceFault),
+        (200, "InvalidParameter", errors.ParameterRefused),
+    ],
+)
+def test_refusals_are_final(
+    api: Api, waiting: Waiting, script: Any, answer: Any, status: int, code: str, kind: type
+) -> None:
+    exchange = script(answer(status, error(code)))
+    with pytest.raises(kind) as caught:
+        create(api, waiting, exchange)
+    assert len(exchange.calls) == 1
+    assert (caught.value.code, caught.value.http_status, caught.value.request_id) == (code, status, "r-1")
+
+
+def test_openai_like_envelope(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
+    body = {"error": {"code": "InvalidApiKey", "message": "Incorrect key"}, "request_id": "r-1"}
+    with pytest.raises(errors.AuthenticationFailed):
+        create(api, waiting, script(answer(401, body)))
+
+
+def test_a_dead_line_is_given_up_after_a_few_tries(api: Api, waiting: Waiting, script: Any, clock: Any) -> None:
+    exchange = script(*[NeverSent("the connection was refused")] * 10)
+    with pytest.raises(errors.ConnectionFailed, match="nothing was billed"):
+        create(api, waiting, exchange)
+    assert len(exchange.calls) == CREATE_TRIES
+    assert clock.slept < 10
+
+
+def test_throttling_is_waited_out_until_the_deadline(
+    api: Api, waiting: Waiting, script: Any, answer: Any, clock: Any
+) -> None:
+    exchange = script(*[answer(429, error("Throttling.RateQuota"))] * 50)
+    with pytest.raises(errors.Throttled):
+        create(api, waiting, exchange)
+    assert clock.slept == pytest.approx(300, abs=1)
+    assert 10 <= len(exchange.calls) <= 20  # pauses grow to half a minute
+
+
+@pytest.mark.parametrize(
+    ("asked", "low", "high"),
+    [("7", 7, 7.2), ("120", 120, 120.2), ("9999", 0.7, 1.2), ("0", 0.7, 1.2), ("soon", 0.7, 1.2), ("-3", 0.7, 1.2)],
+)
+def test_retry_after_is_honoured_when_sane(
+    api: Api, waiting: Waiting, script: Any, answer: Any, clock: Any, asked: str, low: float, high: float
+) -> None:
+    create(api, waiting, script(answer(429, error("Throttling"), Retry_After=asked), answer(200, DONE)))
+    assert low - 1e-6 <= clock.slept <= high
+
+
+def test_the_service_never_repeats_the_key_to_the_user(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
+    exchange = script(answer(401, error("InvalidApiKey", f"Incorrect API key provided: {api.key.value}")))
+    with pytest.raises(errors.AuthenticationFailed) as caught:
+        create(api, waiting, exchange)
+    assert api.key.value not in str(caught.value) and "[your key]" in str(caught.value)
+
+
+class Held:
+    """An exchange whose first call stays under way until `release`; the calls after it answer at once."""
+
+    def __init__(self, first: Any, *later: Any) -> None:
+        self.calls: list[Any] = []
+        self.release = threading.Event()
+        self._steps = [first, *later]
+
+    def __call__(self, call: Any) -> Any:
+        self.calls.append(call)
+        step = self._steps.pop(0)
+        if len(self.calls) == 1:
+            assert self.release.wait(5)
+        return step
+
+
+def wait_until(condition: Any) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_cancel_during_submission_withdraws_the_task_when_its_id_arrives(api: Api, answer: Any) -> None:
+    exchange = Held(answer(200, DONE), answer(200, {"request_id": "r-2"}))
+    with pytest.raises(Interrupted):
+        create(api, Waiting(300, lambda: bool(exchange.calls)), exchange)
+    assert len(exchange.calls) == 1
+    exchange.release.set()
+    wait_until(lambda: len(exchange.calls) == 2)
+    assert exchange.calls[1].url.endswith("/tasks/t-1/cancel")
+
+
+def test_a_submission_left_by_a_failing_sibling_tells_its_id_and_is_not_withdrawn(
+    api: Api, waiting: Waiting, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = Held(answer(200, DONE))
+
+    async def leave() -> None:
+        creating = asyncio.create_task(Transport(exchange).create(api, ASYNC_MESSAGES, {}, waiting))
+        while not exchange.calls:
+            await asyncio.sleep(0.005)
+        creating.cancel()
+        await creating
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leave())
+    exchange.release.set()
+    wait_until(lambda: "t-1" in caplog.text)
+    assert len(exchange.calls) == 1
+
+
+def test_the_deadline_during_a_sync_call_is_uncertain(api: Api, answer: Any) -> None:
+    exchange = Held(answer(200, DONE))
+    with pytest.raises(errors.SubmissionUncertain):
+        create(api, Waiting(0.05), exchange, SYNC_MESSAGES)
+    exchange.release.set()
+
+
+# Reading is free
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        NeverSent("refused"),
+        LineBroken("reset"),
+        (429, {"code": "Throttling", "message": ""}),
+        (500, {"code": "InternalError", "message": ""}),
+        (502, b"<html>"),
+        (503, {"message": "no code"}),
+        (200, b"<html>"),
+    ],
+)
+def test_reads_are_repeated(api: Api, waiting: Waiting, script: Any, answer: Any, trouble: Any) -> None:
+    step = trouble if isinstance(trouble, Exception) else answer(*trouble)
+    exchange = script(step, step, answer(200, DONE))
+    assert read(api, waiting, exchange) == DONE
+    assert len(exchange.calls) == 3
+    assert exchange.calls[0].headers == {"Authorization": f"Bearer {api.key.value}"}  # the async header gets 403 here
+
+
+def test_reads_stop_at_the_deadline_with_the_last_trouble(
+    api: Api, waiting: Waiting, script: Any, answer: Any, clock: Any
+) -> None:
+    exchange = script(*[answer(502, b"<html>")] * 200)
+    with pytest.raises(DeadlinePassed, match="HTTP 502"):
+        read(api, waiting, exchange)
+    assert clock.slept == pytest.approx(300, abs=1)
+    assert len(exchange.calls) < 80
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_refused_reads_are_not_repeated(api: Api, waiting: Waiting, script: Any, answer: Any, status: int) -> None:
+    exchange = script(answer(status, error("InvalidApiKey")))
+    with pytest.raises(errors.AuthenticationFailed):
+        read(api, waiting, exchange)
+
+
+def test_byte_by_byte_answers_end_with_the_total_time_out(raw_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(connection: socket.socket) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+    monkeypatch.setattr(transport, "SHORT", Timeouts(connect=1, read=1, total=0.2))
+    api = Api(ApiHost("cn-beijing", raw_server(drip).url, replaced=True), ApiKey("k", "a test"))
+    began = time.monotonic()
+    with pytest.raises(DeadlinePassed, match="not complete"):
+        asyncio.run(Transport().read(api, "/tasks/t-1", Waiting(0.5)))
+    assert time.monotonic() - began < 2
+
+
+# Pictures
+
+
+def picture(waiting: Waiting, exchange: Any) -> bytes:
+    return asyncio.run(Transport(exchange).picture(LINK, waiting))
+
+
+def test_a_picture_is_fetched_without_a_key(waiting: Waiting, script: Any, answer: Any) -> None:
+    exchange = script(answer(200, b"bytes"))
+    assert picture(waiting, exchange) == b"bytes"
+    (call,) = exchange.calls
+    assert (call.method, call.url, dict(call.headers)) == ("GET", LINK, {})
+
+
+@pytest.mark.parametrize("trouble", [NeverSent("x"), LineBroken("x"), (429, b""), (500, b""), (503, b"<xml/>")])
+def test_picture_reads_are_repeated(waiting: Waiting, script: Any, answer: Any, trouble: Any) -> None:
+    step = trouble if isinstance(trouble, Exception) else answer(*trouble)
+    assert picture(waiting, script(step, step, answer(200, b"bytes"))) == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (403, b"<Error><Message>Request has expired.</Message></Error>", errors.PictureExpired, "has expired"),
+        (403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>", errors.PictureExpired, "does not work"),
+        (404, b"<Error><Code>NoSuchKey</Code></Error>", errors.PictureExpired, "does not work"),
+        (302, b"", errors.PictureRefused, "redirect"),
+        (400, b"", errors.PictureRefused, "refused"),
+    ],
+)
+def test_picture_refusals(
+    waiting: Waiting, script: Any, answer: Any, status: int, body: bytes, kind: type, says: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        picture(waiting, script(answer(status, body)))
+    text = str(caught.value)
+    assert says in text and "oss-cn-shanghai.aliyuncs.com" in text and "secret" not in text
+
+
+def test_a_picture_that_never_comes(waiting: Waiting, script: Any) -> None:
+    with pytest.raises(errors.PictureUnreachable) as caught:
+        picture(waiting, script(*[LineBroken("the connection broke")] * 200))
+    assert "the connection broke" in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_recorded_errors_are_understood(api: Api, waiting: Waiting, script: Any, answer: Any, recordings: Any) -> None:
+    for name, kind in (
+        ("error-key", errors.AuthenticationFailed),
+        ("error-parameter", errors.ParameterRefused),
+        ("cancel-too-late", errors.ParameterRefused),
+    ):
+        recorded = json.loads((recordings / f"{name}.json").read_text("utf-8"))["response"]
+        with pytest.raises(kind) as caught:
+            create(api, waiting, script(answer(recorded["status"], recorded["body"])))
+        assert caught.value.request_id == recorded["body"]["request_id"]
