@@ -1,0 +1,231 @@
+"""Links that are followed, and bytes that become arrays."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from model_studio.errors import PictureBroken, PictureRefused
+from model_studio.pictures import MAX_PIXELS, Picture, check_link, decode, to_float
+from model_studio.regions import ApiHost
+
+VENDOR = ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1")
+LOCAL = ApiHost("cn-beijing", "http://127.0.0.1:8089/api/v1", replaced=True)
+QUERY = "?Expires=1781778573&OSSAccessKeyId=LTAIx&Signature=c2ln%2BbmF0dXJl%3D"
+HOST = "pictures.example"
+
+
+@pytest.mark.parametrize(
+    ("link", "api"),
+    [
+        ("https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com/a.png" + QUERY, VENDOR),
+        ("https://dashscope-7c2c.oss-accelerate.aliyuncs.com/a.png" + QUERY, VENDOR),
+        ("https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com:443/a.png", VENDOR),
+        ("http://127.0.0.1:8089/oss/a.png" + QUERY, LOCAL),
+        ("https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com/a.png", LOCAL),
+    ],
+)
+def test_links_that_are_followed_as_they_are(link: str, api: ApiHost) -> None:
+    assert check_link(link, api) == link
+
+
+def test_old_http_links_are_followed_over_https() -> None:
+    link = "http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/a.png" + QUERY
+    assert check_link(link, VENDOR) == link.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(
+    ("link", "api"),
+    [
+        ("https://evil.example/a.png", VENDOR),
+        ("https://aliyuncs.com.evil.example/a.png", VENDOR),
+        ("https://evilaliyuncs.com/a.png", VENDOR),
+        ("https://me@oss.aliyuncs.com/a.png", VENDOR),
+        ("https://oss.aliyuncs.com@evil.example/a.png", VENDOR),
+        ("https://oss.aliyuncs.com:8443/a.png", VENDOR),
+        ("http://127.0.0.1:8089/a.png", VENDOR),
+        ("http://169.254.169.254/latest/meta-data", VENDOR),
+        ("http://127.0.0.1:8090/a.png", LOCAL),
+        ("https://127.0.0.1:8089/a.png", LOCAL),
+        ("http://localhost:8089/a.png", LOCAL),
+        ("file:///etc/passwd", VENDOR),
+        ("ftp://oss.aliyuncs.com/a.png", VENDOR),
+        ("//oss.aliyuncs.com/a.png", VENDOR),
+        ("https://[::1/a.png", VENDOR),
+        ("https://oss.aliyuncs.com:port/a.png", VENDOR),
+        ("not a link", VENDOR),
+    ],
+)
+def test_links_that_are_not_followed(link: str, api: ApiHost) -> None:
+    with pytest.raises(PictureRefused):
+        check_link(link, api)
+
+
+def test_a_replaced_host_is_not_the_vendor_without_replacement() -> None:
+    with pytest.raises(PictureRefused):
+        check_link("http://127.0.0.1:8089/a.png", ApiHost("cn-beijing", "http://127.0.0.1:8089/api/v1"))
+
+
+def noise(mode: str, size: tuple[int, int] = (40, 30)) -> Image.Image:
+    bands = {"RGB": 3, "RGBA": 4, "L": 1, "LA": 2, "CMYK": 4}[mode]
+    shape = (size[1], size[0], bands) if bands > 1 else (size[1], size[0])
+    return Image.fromarray(np.random.default_rng(7).integers(0, 256, shape, dtype=np.uint8), mode)
+
+
+def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+class TestDecode:
+    @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+    def test_lossless_pixels_are_the_files(self, kind: str, options: dict[str, Any]) -> None:
+        image = noise("RGB")
+        picture = decode(saved(image, kind, **options), HOST)
+        assert (picture.pixels == np.asarray(image)).all()
+        assert (picture.pixels.dtype, picture.size, picture.note) == (np.uint8, "40*30", "")
+
+    def test_jpeg_pixels_are_the_decoders(self) -> None:
+        content = saved(noise("RGB"), "JPEG")
+        assert (decode(content, HOST).pixels == np.asarray(Image.open(io.BytesIO(content)))).all()
+
+    def test_grey_becomes_three_equal_channels(self) -> None:
+        image = noise("L")
+        pixels = decode(saved(image, "PNG"), HOST).pixels
+        assert pixels.shape == (30, 40, 3)
+        assert all((pixels[:, :, channel] == np.asarray(image)).all() for channel in range(3))
+
+    def test_palette(self) -> None:
+        image = noise("RGB").quantize(64)
+        assert (decode(saved(image, "PNG"), HOST).pixels == np.asarray(image.convert("RGB"))).all()
+
+    def test_one_bit(self) -> None:
+        pixels = decode(saved(noise("L").convert("1"), "PNG"), HOST).pixels
+        assert set(np.unique(pixels)) == {0, 255}
+
+    def test_sixteen_bit_grey_keeps_its_sixteen_bits(self) -> None:
+        values = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+        picture = decode(saved(Image.fromarray(values), "PNG"), HOST)
+        assert picture.pixels.dtype == np.uint16
+        assert (picture.pixels[:, :, 0] == values).all() and (picture.pixels[:, :, 2] == values).all()
+        assert to_float([picture])[0].max() == pytest.approx(values.max() / 65535)
+
+    def test_sixteen_bit_colour_is_scaled_not_clipped(self) -> None:
+        values = np.random.default_rng(7).integers(0, 65536, (30, 40, 3), dtype=np.uint16)
+        pixels = decode(png(values), HOST).pixels
+        assert np.abs(pixels.astype(int) - values / 257).max() <= 1
+
+    def test_opaque_alpha_is_dropped_and_the_colours_stay(self) -> None:
+        image = noise("RGB")
+        with_alpha = image.convert("RGBA")
+        picture = decode(saved(with_alpha, "PNG"), HOST)
+        assert (picture.pixels == np.asarray(image)).all() and picture.note == ""
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA"])
+    def test_transparent_parts_are_laid_over_white_and_told(self, mode: str) -> None:
+        image = Image.new("RGBA", (2, 1), (10, 10, 10, 255))
+        image.putpixel((1, 0), (200, 200, 200, 0))
+        picture = decode(saved(image.convert(mode), "PNG"), HOST)
+        assert picture.pixels.tolist() == [[[10, 10, 10], [255, 255, 255]]]
+        assert "transparent" in picture.note
+
+    def test_transparent_palette_entry(self) -> None:
+        image = Image.new("P", (2, 1))
+        image.putpalette([10, 20, 30, 40, 50, 60])
+        image.putpixel((1, 0), 1)
+        picture = decode(saved(image, "PNG", transparency=1), HOST)
+        assert picture.pixels.tolist() == [[[10, 20, 30], [255, 255, 255]]]
+
+    def test_cmyk_jpeg(self) -> None:
+        content = saved(Image.new("CMYK", (40, 30), (0, 0, 0, 0)), "JPEG")
+        assert decode(content, HOST).pixels.min() >= 250
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    @pytest.mark.parametrize("others_setting", [False, True])
+    def test_every_truncation_is_noticed(
+        self, kind: str, others_setting: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also when another pack has told Pillow to fill what is missing with grey."""
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", others_setting)
+        content = saved(noise("RGB"), kind)
+        for length in [0, 1, 12, 100, len(content) // 2, len(content) - 20, len(content) - 1]:
+            with pytest.raises(PictureBroken):
+                decode(content[:length], HOST)
+
+    def test_flipped_bits_in_a_png_are_noticed(self) -> None:
+        content = bytearray(saved(noise("RGB"), "PNG"))
+        for position in range(50, len(content) - 20, 97):
+            content[position] ^= 4
+            with pytest.raises(PictureBroken):
+                decode(bytes(content), HOST)
+            content[position] ^= 4
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            (b"<html>Not here</html>", "web page"),
+            (b"  <?xml version='1.0'?><Error/>", "web page"),
+            (b"GIF89a", "no PNG"),
+            (b"", "no PNG"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0", "no PNG"),
+        ],
+    )
+    def test_what_is_no_picture(self, content: bytes, says: str) -> None:
+        with pytest.raises(PictureBroken, match=says) as caught:
+            decode(content, HOST)
+        assert HOST in str(caught.value)
+
+    @pytest.mark.parametrize("size", [(60_000, 60_000), (1, MAX_PIXELS + 1)])
+    def test_a_header_bomb_is_not_opened(self, size: tuple[int, int]) -> None:
+        with pytest.raises(PictureRefused, match="too large"):
+            decode(png_parts(size, 8, b""), HOST)
+
+    @given(st.binary(max_size=200), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF\x00\x00\x00\x00WEBP"]))
+    def test_any_bytes_are_a_picture_or_our_error(self, content: bytes, start: bytes) -> None:
+        for ended in (start + content, start + content + b"IEND\xaeB`\x82", start + content + b"\xff\xd9"):
+            with pytest.raises((PictureBroken, PictureRefused)):
+                decode(ended, HOST)
+
+
+def png_parts(size: tuple[int, int], depth: int, rows: bytes) -> bytes:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", *size, depth, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def png(values: np.ndarray[Any, np.dtype[np.uint16]]) -> bytes:
+    """16-bit RGB, which Pillow cannot write."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return png_parts((width, height), 16, rows)
+
+
+def test_every_8_bit_value_survives_saving() -> None:
+    """ComfyUI saves with 255 * x cut down to an integer."""
+    every = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    (batch,) = to_float([Picture(every)])
+    assert batch.dtype == np.float32 and batch.shape == (1, 16, 16, 3) and batch.flags.c_contiguous
+    assert (np.clip(255.0 * batch[0], 0, 255).astype(np.uint8) == every).all()
+
+
+def test_one_batch_for_each_size_in_order() -> None:
+    def picture(width: int, value: int) -> Picture:
+        return Picture(np.full((2, width, 3), value, dtype=np.uint8))
+
+    batches = to_float([picture(4, 0), picture(5, 51), picture(4, 255)])
+    assert [batch.shape for batch in batches] == [(2, 2, 4, 3), (1, 2, 5, 3)]
+    assert [float(image.max()) for image in batches[0]] == [0.0, 1.0]
+    assert float(batches[1].max()) == pytest.approx(0.2)

@@ -1,0 +1,412 @@
+"""Generate, submit and collect against a simulator over real sockets; time is driven where the schedule would wait."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model_studio import errors
+from model_studio.catalog import ALL_MODELS, Model
+from model_studio.request import ImageRequest, plan
+from model_studio.studio import Result, Studio
+from model_studio.waiting import Interrupted, Waiting
+from simulator import Config, Simulator
+
+
+@pytest.fixture(scope="module")
+def shared_simulator() -> Iterator[Simulator]:
+    """Tasks advance when they are asked about: one answer PENDING, one RUNNING."""
+    with Simulator(Config(progression="reads", sync_seconds=0)) as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(shared_simulator: Simulator) -> Simulator:
+    shared_simulator.reset()
+    return shared_simulator
+
+
+@pytest.fixture
+def environ(sim: Simulator) -> dict[str, str]:
+    keys = {f"DASHSCOPE_API_KEY_{region.upper().replace('-', '_')}": key for region, key in sim.keys.items()}
+    return {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, **keys}
+
+
+@pytest.fixture
+def studio(environ: dict[str, str]) -> Studio:
+    return Studio(environ=environ)
+
+
+SMALL = {
+    "qwen-image-2.0": "512*512",
+    "wan2.5-t2i-preview": "768*768",
+    "wan2.2-t2i-flash": "512*512",
+}
+
+
+def request(model: str, **changes: Any) -> ImageRequest:
+    width, height = map(int, SMALL.get(model, "0*0").split("*"))
+    inputs: dict[str, Any] = {
+        "prompt": "a paper boat",
+        "aspect_ratio": "custom" if width else "1:1",
+        "width": width,
+        "height": height,
+        "n": 1,
+        "seed": 7,
+        "negative_prompt": "",
+        "prompt_extend": False,
+        "watermark": False,
+        "region": "cn-beijing",
+        "call_mode": "auto",
+    }
+    return plan(model=model, **{**inputs, **changes})
+
+
+def generate(studio: Studio, waiting: Waiting, model: str, **changes: Any) -> Result:
+    return asyncio.run(studio.generate(request(model, **changes), waiting))
+
+
+def served(sim: Simulator) -> list[Any]:
+    """The pictures behind the links that were billed, as arrays."""
+    return [
+        np.asarray(Image.open(io.BytesIO(sim.pictures[path.split("?")[0]])).convert("RGB"))
+        for bill in sim.billed
+        for path in bill.paths
+    ]
+
+
+def creations(sim: Simulator) -> list[Any]:
+    return [seen for seen in sim.requests if seen.method == "POST" and "/services/" in seen.path]
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
+def test_every_model_in_every_mode(studio: Studio, waiting: Waiting, sim: Simulator, model: Model, mode: str) -> None:
+    if not (model.sync if mode == "sync" else model.task):
+        with pytest.raises(errors.InvalidRequest):
+            request(model.name, call_mode=mode)
+        return
+    result = generate(studio, waiting, model.name, call_mode=mode)
+    size = request(model.name).size
+    assert [picture.size for picture in result.pictures] == [str(size)]
+    assert (result.pictures[0].pixels == served(sim)[0]).all()
+    assert sum(bill.images for bill in sim.billed) == 1
+    assert result.info["notes"] == []
+    assert result.info["call_mode"] == mode and bool(result.info["task_id"]) == (mode == "async")
+    assert result.info["cost"]["amount"] > 0
+
+
+@pytest.mark.parametrize("model", ["qwen-image-2.0", "wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-flash"])
+def test_several_pictures_in_order(studio: Studio, waiting: Waiting, sim: Simulator, model: str) -> None:
+    result = generate(studio, waiting, model, n=4)
+    assert result.info["image_count"] == 4 == sum(bill.images for bill in sim.billed)
+    assert len(result.pictures) == 4
+    for picture, expected in zip(result.pictures, served(sim), strict=True):
+        assert (picture.pixels == expected).all()
+    assert len(creations(sim)) == 1
+
+
+def test_the_rewritten_prompt_is_told(studio: Studio, waiting: Waiting) -> None:
+    rewritten = generate(studio, waiting, "wan2.2-t2i-flash", prompt_extend=True).used_prompt
+    assert rewritten != "a paper boat" and "a paper boat" in rewritten
+    assert generate(studio, waiting, "wan2.2-t2i-flash").used_prompt == "a paper boat"
+    assert generate(studio, waiting, "wan2.6-t2i", prompt_extend=True).used_prompt == "a paper boat"
+    assert generate(studio, waiting, "z-image-turbo").used_prompt == "a paper boat"
+
+
+def test_info_holds_what_was_promised_and_no_secret(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    result = generate(studio, waiting, "wan2.2-t2i-flash", n=2)
+    info = json.loads(json.dumps(result.info))
+    assert set(info) >= {
+        "model",
+        "region",
+        "request_id",
+        "task_id",
+        "size",
+        "seed",
+        "image_count",
+        "cost",
+        "times",
+        "notes",
+    }
+    assert (info["model"], info["region"], info["seed"], info["size"]) == (
+        "wan2.2-t2i-flash",
+        "cn-beijing",
+        7,
+        "512*512",
+    )
+    assert info["cost"] == {"amount": 0.28, "currency": "CNY", "basis": info["cost"]["basis"]}
+    text = json.dumps(result.info)
+    assert sim.key not in text and "Signature" not in text and "http" not in text
+
+
+def test_spelling_by_region(studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str]) -> None:
+    generate(studio, waiting, "wan2.1-t2i-turbo")
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("ap-southeast-1")
+    generate(studio, waiting, "wanx2.1-t2i-turbo", region="ap-southeast-1")
+    assert [seen.body["model"] for seen in creations(sim)] == ["wanx2.1-t2i-turbo", "wan2.1-t2i-turbo"]
+
+
+def test_a_key_of_another_region_is_explained(studio: Studio, waiting: Waiting, sim: Simulator, environ: Any) -> None:
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("ap-southeast-1")
+    with pytest.raises(errors.AuthenticationFailed, match="Keys belong to one region"):
+        generate(studio, waiting, "wan2.6-t2i")
+
+
+def test_the_queue_of_phases(studio: Studio, sim: Simulator, clock: Any) -> None:
+    shown: list[str] = []
+    waiting = Waiting(300, show=lambda text, fraction: shown.append(text), clock=clock)
+    generate(studio, waiting, "wan2.6-t2i", n=2)
+    for expected in ("submitting 0 s", "queued 3 s", "running 1 s of about 27 s", "downloading 0/2", "downloading 2/2"):
+        assert expected in shown
+    polls = [seen for seen in sim.requests if seen.method == "GET" and "/tasks/" in seen.path]
+    assert len(polls) == 3
+    assert clock.slept == pytest.approx(9, abs=0.1)
+
+
+def test_pictures_are_fetched_without_the_key(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    generate(studio, waiting, "wan2.6-t2i")
+    (download,) = [seen for seen in sim.requests if seen.path.startswith("/oss/")]
+    assert "Authorization" not in download.headers
+
+
+@pytest.mark.parametrize(
+    ("fault", "parameters", "kind"),
+    [
+        ("task_failed", {"code": "InternalError.Algo"}, errors.ServiceFault),
+        ("moderation_input", {}, errors.ContentRefused),
+        ("moderation_output", {}, errors.ContentRefused),
+        ("canceled", {}, errors.TaskCanceled),
+        ("unknown", {}, errors.TaskUnknown),
+        ("succeeded_without_pictures", {}, errors.NoPictures),
+        ("stuck_pending", {}, errors.TaskTimeout),
+        ("stuck_running", {}, errors.TaskTimeout),
+        ("suspended", {}, errors.TaskTimeout),
+        ("strange_state", {}, errors.TaskTimeout),
+    ],
+)
+def test_tasks_without_pictures(
+    studio: Studio, waiting: Waiting, sim: Simulator, fault: str, parameters: Any, kind: type
+) -> None:
+    sim.faults.add(fault, **parameters)
+    with pytest.raises(kind) as caught:
+        generate(studio, waiting, "wan2.6-t2i")
+    assert caught.value.task_id and caught.value.task_id in str(caught.value)
+    assert len(creations(sim)) == 1
+
+
+def test_partial_success_returns_what_there_is_and_tells_the_rest(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    sim.faults.add("partial_success", failed=1)
+    result = generate(studio, waiting, "wan2.2-t2i-flash", n=4)
+    assert len(result.pictures) == 3
+    assert result.info["notes"][0] == "4 pictures were asked for, 3 came."
+    assert "was not drawn: DataInspectionFailed" in result.info["notes"][1]
+    assert result.info["cost"]["amount"] == pytest.approx(0.42)
+
+
+def test_more_pictures_are_all_returned(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    sim.faults.add("more_pictures", extra=1)
+    result = generate(studio, waiting, "wan2.6-t2i", n=1)
+    assert len(result.pictures) == 2 and "2 came" in result.info["notes"][0]
+
+
+def test_another_size_is_kept_and_told(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    sim.faults.add("other_size", index=1, size="640*480")
+    result = generate(studio, waiting, "wan2.6-t2i", n=3)
+    assert [picture.size for picture in result.pictures] == ["1280*1280", "640*480", "1280*1280"]
+    assert result.info["size"] == "1280*1280, 640*480"
+    assert "640*480" in result.info["notes"][0]
+
+
+@pytest.mark.parametrize(
+    "fault", ["picture_truncated", "picture_corrupt", "picture_html", "picture_500", "picture_429"]
+)
+def test_a_picture_damaged_once_is_fetched_again(studio: Studio, waiting: Waiting, sim: Simulator, fault: str) -> None:
+    sim.faults.add(fault, times=1)
+    result = generate(studio, waiting, "wan2.6-t2i")
+    assert (result.pictures[0].pixels == served(sim)[0]).all() and result.info["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("picture_truncated", errors.PictureBroken),
+        ("picture_corrupt", errors.PictureBroken),
+        ("picture_html", errors.PictureBroken),
+        ("picture_header_bomb", errors.PictureRefused),
+        ("picture_huge_body", errors.PictureRefused),
+        ("picture_redirect", errors.PictureRefused),
+        ("picture_expired", errors.PictureExpired),
+        ("picture_missing", errors.PictureExpired),
+        ("picture_500", errors.PictureUnreachable),
+    ],
+)
+def test_a_picture_that_cannot_be_had(studio: Studio, waiting: Waiting, sim: Simulator, fault: str, kind: type) -> None:
+    sim.faults.add(fault)
+    with pytest.raises(kind) as caught:
+        generate(studio, waiting, "wan2.6-t2i")
+    text = str(caught.value)
+    assert "127.0.0.1" in text and caught.value.request_id and caught.value.task_id
+    assert "Signature" not in text and sim.key not in text
+    assert len(creations(sim)) == 1
+
+
+def test_one_lost_picture_of_several_is_told(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    sim.faults.add("picture_missing", times=1)
+    result = generate(studio, waiting, "wan2.6-t2i", n=3)
+    assert len(result.pictures) == 2
+    assert any("A picture was lost" in note for note in result.info["notes"])
+
+
+@pytest.mark.parametrize("fault", ["picture_jpeg", "picture_webp", "picture_16bit", "picture_grey", "picture_palette"])
+def test_other_kinds_of_files(studio: Studio, waiting: Waiting, sim: Simulator, fault: str) -> None:
+    sim.faults.add(fault)
+    (picture,) = generate(studio, waiting, "wan2.6-t2i").pictures
+    assert picture.pixels.shape == (1280, 1280, 3)
+
+
+def test_a_stumbling_service_is_waited_for(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    for fault, place in (("throttle", "create"), ("http_502", "poll"), ("throttle", "poll"), ("break_in_body", "poll")):
+        sim.faults.add(fault, on=place, times=2)
+    result = generate(studio, waiting, "wan2.6-t2i")
+    assert len(result.pictures) == 1 and sum(bill.images for bill in sim.billed) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "billed"),
+    [("http_502", 0), ("http_504", 1), ("close_before_answer", 1), ("reset_on_connect", 0), ("break_in_body", 1)],
+)
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-2.0"])
+def test_uncertain_submissions_are_never_repeated(
+    studio: Studio, waiting: Waiting, sim: Simulator, fault: str, billed: int, model: str
+) -> None:
+    sim.faults.add(fault, on="create")
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(studio, waiting, model)
+    assert len(creations(sim)) == 1
+
+
+def interrupt_when(state: str, clock: Any) -> tuple[Waiting, list[str]]:
+    """A waiting whose user presses Cancel as soon as the node shows `state`."""
+    shown = [""]
+    waiting = Waiting(300, lambda: shown[-1].startswith(state), lambda text, fraction: shown.append(text), clock)
+    return waiting, shown
+
+
+def test_cancel_while_pending_cancels_the_task(studio: Studio, sim: Simulator, clock: Any) -> None:
+    sim.faults.add("stuck_pending")
+    waiting, _ = interrupt_when("queued 5 s", clock)
+    with pytest.raises(Interrupted):
+        generate(studio, waiting, "wan2.6-t2i")
+    wait_for(lambda: any(seen.path.endswith("/cancel") for seen in sim.requests))
+
+
+def test_cancel_while_running_tells_the_id(
+    studio: Studio, sim: Simulator, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.faults.add("stuck_running")
+    waiting, _ = interrupt_when("running 5 s", clock)
+    with caplog.at_level(logging.WARNING), pytest.raises(Interrupted):
+        generate(studio, waiting, "wan2.6-t2i")
+    assert "Task Poller" in caplog.text
+    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
+
+
+def wait_for(condition: Any) -> None:
+    async def poll() -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(poll(), 5))
+
+
+# Submit and collect
+
+
+def submit(studio: Studio, waiting: Waiting, model: str = "wan2.6-t2i", **changes: Any) -> str:
+    task_id, info = asyncio.run(studio.submit(request(model, call_mode="async", **changes), waiting))
+    assert info["task_id"] == task_id
+    return task_id
+
+
+def collect(studio: Studio, waiting: Waiting, *task_ids: str) -> Result:
+    return asyncio.run(studio.collect(task_ids, "auto", waiting))
+
+
+def test_submit_returns_at_once_and_collect_brings_the_pictures(
+    studio: Studio, waiting: Waiting, sim: Simulator, clock: Any
+) -> None:
+    task_id = submit(studio, waiting, n=2)
+    assert clock.slept == 0
+    result = collect(studio, waiting, task_id)
+    assert len(result.pictures) == 2 and result.info["task_id"] == task_id
+    assert len(creations(sim)) == 1
+
+
+def test_several_tasks_of_both_shapes_in_the_order_of_their_ids(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    ids = [submit(studio, waiting, model, seed=seed) for seed, model in enumerate(("wan2.6-t2i", "wan2.2-t2i-flash"))]
+    result = collect(studio, waiting, *reversed(ids))
+    expected = list(reversed(served(sim)))
+    assert [picture.size for picture in result.pictures] == ["512*512", "1280*1280"]
+    assert all((picture.pixels == pixels).all() for picture, pixels in zip(result.pictures, expected, strict=True))
+
+
+def test_failed_tasks_among_good_ones_are_told(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    sim.faults.add("task_failed", times=1)
+    ids = [submit(studio, waiting), submit(studio, waiting, seed=8)]
+    result = collect(studio, waiting, *ids, "no-such-task")
+    assert len(result.pictures) == 1
+    failed, unknown = result.info["notes"]
+    assert ids[0] in failed and "InternalError.Algo" in failed
+    assert "no-such-task" in unknown and "24 hours" in unknown
+
+
+def test_unknown_task(studio: Studio, waiting: Waiting) -> None:
+    with pytest.raises(errors.TaskUnknown, match="another account"):
+        collect(studio, waiting, "9e2b6ef6-285d-4efa-8651-4dbda7d571fa")
+
+
+def test_task_of_yesterday(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    task_id = submit(studio, waiting)
+    sim.clock.advance(25 * 3600)
+    with pytest.raises(errors.TaskUnknown, match="24 hours"):
+        collect(studio, waiting, task_id)
+
+
+def test_collect_gives_up_with_the_open_ids(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    done = submit(studio, waiting)
+    sim.faults.add("stuck_running", model="wan2.2-t2i-flash")
+    stuck = submit(studio, waiting, "wan2.2-t2i-flash")
+    with pytest.raises(errors.TaskTimeout) as caught:
+        collect(studio, waiting, done, stuck)
+    assert caught.value.task_id == stuck
+
+
+def test_cancel_of_a_collection_cancels_no_task(studio: Studio, sim: Simulator, waiting: Waiting, clock: Any) -> None:
+    sim.faults.add("stuck_pending")
+    task_id = submit(studio, waiting)
+    cancelled, _ = interrupt_when("queued 3 s", clock)
+    with pytest.raises(Interrupted):
+        collect(studio, cancelled, task_id)
+    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
+
+
+def test_no_key_no_request(sim: Simulator, waiting: Waiting, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    studio = Studio(environ={"DASHSCOPE_HTTP_BASE_URL": sim.base_url}, key_folder=tmp_path)
+    with pytest.raises(errors.KeyMissing, match="DASHSCOPE_API_KEY"):
+        generate(studio, waiting, "wan2.6-t2i")
+    assert sim.requests == []

@@ -1,0 +1,52 @@
+"""When setup has work to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rig import environment, layout
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A rig folder in which everything seems to be installed."""
+    monkeypatch.setenv("MODEL_STUDIO_RIG_HOME", str(tmp_path))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    for path in (layout.venv_python(), layout.comfyui_tree() / "main.py"):
+        path.parent.mkdir(parents=True)
+        path.write_text("", encoding="utf-8")
+    return tmp_path
+
+
+def test_ready_only_with_the_stamp_of_these_requirements(home: Path) -> None:
+    stamp = home / "stamp"
+    assert not environment.is_ready(stamp)
+    environment.write_atomically(stamp, environment.fingerprint())
+    assert environment.is_ready(stamp)
+    environment.write_atomically(stamp, "of older requirements")
+    assert not environment.is_ready(stamp)
+
+
+def test_not_ready_when_something_was_removed(home: Path) -> None:
+    environment.write_atomically(home / "stamp", environment.fingerprint())
+    layout.venv_python().unlink()
+    assert not environment.is_ready(home / "stamp")
+
+
+def test_comfyui_path_without_comfyui_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    with pytest.raises(layout.RigError, match=r"no main\.py"):
+        environment.fetch_comfyui()
+
+
+def test_the_fingerprint_does_not_depend_on_line_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    monkeypatch.setattr(environment, "_DECIDING", (file,))
+    file.write_bytes(b"numpy\npillow\n")
+    unix = environment.fingerprint()
+    file.write_bytes(b"numpy\r\npillow\r\n")
+    assert environment.fingerprint() == unix
+    file.write_bytes(b"numpy\n")
+    assert environment.fingerprint() != unix
