@@ -148,20 +148,20 @@ class Studio:
         return read_task(body)
 
     async def _draw_by_task(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        """A task, waited for. Left by Cancel while it may be PENDING it is canceled; else the log tells its id."""
+        """A task, waited for. Left by Cancel while it may be PENDING it is canceled; else the log tells its id.
+
+        The first node that sees Cancel ends the graph, and the others as if a sibling had failed (CancelledError).
+        """
         submitted = await self._submit(api, request, waiting)
         task_id = submitted.task_id
         polling = Polling(self._transport, api, [task_id], request.model.typical_seconds)
         try:
             answer = (await polling.until_ended(waiting, tasks.poll_delay(0)))[task_id]
-        except Interrupted:
-            if polling.may_be_pending:
+        except (Interrupted, asyncio.CancelledError):
+            if waiting.interrupted() and polling.may_be_pending:
                 self._transport.withdraw(api, task_id)
             else:
-                log.warning("Task %s was left while it runs. The Task Poller can fetch its pictures.", task_id)
-            raise
-        except asyncio.CancelledError:
-            log.warning("Task %s goes on at the service. The Task Poller can fetch its pictures.", task_id)
+                log.warning("Task %s goes on at the service. The Task Poller can fetch its pictures.", task_id)
             raise
         if error := tasks.failure(answer, task_id, api.host.region):
             raise error

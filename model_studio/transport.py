@@ -159,8 +159,9 @@ class Transport:
         except DeadlinePassed:
             future.add_done_callback(lambda done: self._came_late(api, done, withdraw=False))
             raise LineBroken(f"no answer within {waiting.elapsed:.0f} s") from None
-        except (Interrupted, asyncio.CancelledError) as left:
-            withdraw = isinstance(left, Interrupted)
+        except (Interrupted, asyncio.CancelledError):
+            # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
+            withdraw = waiting.interrupted()
             future.add_done_callback(lambda done: self._came_late(api, done, withdraw=withdraw))
             raise
 

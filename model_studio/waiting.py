@@ -1,24 +1,23 @@
 """How a run waits: work in threads of our own, pauses, and an eye on Cancel in both.
 
 asyncio's default executor has few threads on small machines (six on two cores), so that many nodes would wait for
-each other; this one is shared by all runs of the process and made at first use.
+each other; here every piece of work has its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SLICE = 0.1  # seconds between two looks at Cancel
-MAX_THREADS = 128
 
 
 class Interrupted(Exception):
@@ -77,7 +76,7 @@ class Waiting:
         self.clock = clock or Clock()
         self.started = self.clock.now()
         self.deadline = self.started + timeout
-        self._interrupted = interrupted
+        self.interrupted = interrupted
         self._show = show
         self._phase = Phase("starting")
         self._phases: dict[str, Phase] = {}
@@ -127,7 +126,7 @@ class Waiting:
 
     def _check(self) -> None:
         self._refresh()
-        if self._interrupted():
+        if self.interrupted():
             raise Interrupted
         if self.clock.now() >= self.deadline:
             raise DeadlinePassed
@@ -141,10 +140,19 @@ class Waiting:
 
 
 def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Begins `function` in a thread of the shared pool."""
-    return _pool().submit(function, *args, **kwargs)
+    """Begins `function` in a thread of its own.
 
+    A daemon: a sync call may take minutes, and must not keep ComfyUI from stopping when its user wants it to.
+    """
+    future: Future[T] = Future()
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="model-studio")
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(function(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="model-studio", daemon=True).start()
+    return future

@@ -410,3 +410,22 @@ def test_no_key_no_request(sim: Simulator, waiting: Waiting, tmp_path: Any, monk
     with pytest.raises(errors.KeyMissing, match="DASHSCOPE_API_KEY"):
         generate(studio, waiting, "wan2.6-t2i")
     assert sim.requests == []
+
+
+def test_a_failing_sibling_leaves_the_task_alone(
+    studio: Studio, sim: Simulator, waiting: Waiting, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ComfyUI cancels all coroutines of a graph when one node fails; the task's id must not be lost with them."""
+    sim.faults.add("stuck_pending")
+
+    async def leave() -> None:
+        generating = asyncio.create_task(studio.generate(request("wan2.6-t2i"), waiting))
+        while not any("/tasks/" in seen.path for seen in sim.requests):
+            await asyncio.sleep(0.005)
+        generating.cancel()
+        await generating
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leave())
+    assert "goes on at the service" in caplog.text
+    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_studio.waiting import SLICE, DeadlinePassed, Interrupted, Phase, Waiting, start
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_sleep_lasts_as_long_as_asked(waiting: Waiting, clock: Any) -> None:
@@ -117,3 +122,9 @@ def test_phases_are_shown_as_they_change(clock: Any) -> None:
 def test_the_bar_never_reaches_its_end_before_the_pictures_do() -> None:
     assert Phase("running", 0, 10).fraction(1000) == 0.95
     assert Phase("queued", 0).fraction(1000) == 0
+
+
+def test_work_does_not_keep_the_process_alive() -> None:
+    """Stopping ComfyUI must not take as long as a sync call."""
+    code = "import time; from model_studio.waiting import start; start(time.sleep, 60)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30)

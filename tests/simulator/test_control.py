@@ -70,7 +70,8 @@ def test_the_clock_by_http(start: Start) -> None:
     url = f"{client.sim.url}/_simulator/clock"
     assert client.session.post(url, json={"advance": 86400}, timeout=10).status_code == 200
     assert 86400 <= client.sim.clock.now() - before < 86410
-    for wrong in ({}, {"advance": "soon"}, []):
+    wrongs: list[Any] = [{}, {"advance": "soon"}, []]
+    for wrong in wrongs:
         assert client.session.post(url, json=wrong, timeout=10).status_code == 400
 
 

@@ -77,7 +77,7 @@ def test_html_is_no_picture() -> None:
 def test_the_bomb_is_small_and_says_it_is_huge() -> None:
     data = spoiled("picture_header_bomb")
     assert len(data) < 1000
-    assert (int.from_bytes(data[16:20]), int.from_bytes(data[20:24])) == (60000, 60000)
+    assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (60000, 60000)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import time
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from simulator import drawing
 from simulator.drawing import Drawing, encode, paint, png, wrap
@@ -42,13 +43,13 @@ def test_another_prompt_is_another_picture() -> None:
 
 def test_the_word_simulated_is_there_whatever_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    real = drawing.ImageDraw.ImageDraw.text
+    real = ImageDraw.ImageDraw.text
 
-    def text(pen: object, xy: object, words: str, **more: object) -> None:
+    def text(pen: Any, xy: Any, words: str, **more: Any) -> None:
         written.append(words)
-        real(pen, xy, words, **more)  # type: ignore[arg-type]  # passed on as it came
+        real(pen, xy, words, **more)
 
-    monkeypatch.setattr(drawing.ImageDraw.ImageDraw, "text", text)
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
     paint(boat(5))
     assert {"SIMULATED", "a paper boat", "wan2.6-t2i · 640*480 · seed 5"} <= set(written)
 

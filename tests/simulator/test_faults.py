@@ -101,7 +101,7 @@ def test_a_refusal_is_error_json_and_nothing_is_done(
 def test_a_refusal_elsewhere_leaves_the_task_alone(shared: Any, place: str) -> None:
     task_id = shared.task("wan2.2-t2i-plus", n=1)
     shared.sim.faults.add("throttle", on=place, times=1)
-    call = {
+    call: Callable[[], Any] = {
         "poll": lambda: shared.get(f"/tasks/{task_id}"),
         "cancel": lambda: shared.post(f"/tasks/{task_id}/cancel", b""),
         "list": lambda: shared.get("/tasks/"),

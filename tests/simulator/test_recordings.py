@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 
 
 @pytest.fixture
-def client(start: Callable[..., Any]) -> Iterator[Any]:
+def client(start: Callable[..., Any]) -> Any:
     return start(task_seconds=100.0, sync_seconds=0.0)
 
 

@@ -43,7 +43,9 @@ def test_multi_modal_conversation(client: Any) -> None:
 
 def test_image_generation_at_once(client: Any) -> None:
     message = Message(role="user", content=[{"text": "一間花店"}])
-    answer = ImageGeneration.call(model="wan2.6-t2i", messages=[message], n=1, size="1280*1280", prompt_extend=True)
+    answer: Any = ImageGeneration.call(
+        model="wan2.6-t2i", messages=[message], n=1, size="1280*1280", prompt_extend=True
+    )
     assert answer.status_code == HTTPStatus.OK
     assert answer.output.finished is True
     assert answer.usage.size == "1280*1280"
@@ -53,12 +55,12 @@ def test_image_generation_at_once(client: Any) -> None:
 
 def test_image_generation_as_a_task(client: Any) -> None:
     message = Message(role="user", content=[{"text": "a flower shop"}])
-    submitted = ImageGeneration.async_call(model="wan2.6-t2i", messages=[message], n=2, size="1280*1280")
+    submitted: Any = ImageGeneration.async_call(model="wan2.6-t2i", messages=[message], n=2, size="1280*1280")
     assert submitted.status_code == HTTPStatus.OK
     assert submitted.output.task_status == "PENDING"
     assert ImageGeneration.fetch(submitted).output.task_status in ("RUNNING", "SUCCEEDED")
     client.sim.clock.advance(10)
-    done = ImageGeneration.wait(submitted)
+    done: Any = ImageGeneration.wait(submitted)
     assert done.output.task_status == "SUCCEEDED"
     assert len(done.output.choices) == 2
     assert done.usage.image_count == 2
@@ -89,7 +91,9 @@ def test_cancel_and_list(start: Callable[..., Any], client: Any, monkeypatch: py
     assert (again.status_code, again.code) == (400, "UnsupportedOperation")
     listed = dashscope.ImageSynthesis.list(model_name="wan2.2-t2i-plus")
     assert listed.status_code == HTTPStatus.OK
-    assert [(row["task_id"], row["status"]) for row in listed.data] == [(submitted.output.task_id, "CANCELED")]
+    assert [(row["task_id"], row["status"]) for row in listed.output["data"]] == [
+        (submitted.output.task_id, "CANCELED")
+    ]
 
 
 def test_errors(client: Any) -> None:

@@ -167,6 +167,7 @@ def test_the_answer_of_z_image(shared: Any, extend: bool) -> None:
 def test_cancel(start: Start) -> None:
     client = start(task_seconds=100.0, pending_seconds=50.0)
     task_id = client.task("wan2.6-t2i", n=1)
+    assert client.poll(task_id).keys() == {"task_id", "task_status", "submit_time"}  # not scheduled yet
     answer = client.post(f"/tasks/{task_id}/cancel", b"")
     assert answer.status_code == 200 and answer.json().keys() == {"request_id"}
     assert client.poll(task_id)["task_status"] == "CANCELED"

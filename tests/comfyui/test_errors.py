@@ -1,0 +1,174 @@
+"""What users see when something is wrong, and that nothing is spent on what must fail."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from rig.comfyui import ComfyUI
+from simulator import Simulator
+
+SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "height": 512}
+
+
+@pytest.mark.parametrize(
+    ("class_type", "inputs", "says"),
+    [
+        (
+            "ModelStudioQwenText2Image",
+            {"aspect_ratio": "custom", "width": 200, "height": 200},
+            "qwen-image-2.0-pro cannot draw 200*200. It takes width × height from 512*512 to 2048*2048 pixels, "
+            "sides at most 8:1. Recommended: 2048*2048, 2688*1536",
+        ),
+        (
+            "ModelStudioQwenText2Image",
+            {"model": "qwen-image-max", "aspect_ratio": "custom", "width": 1024, "height": 1024},
+            "It takes one of 1664*928, 1472*1104, 1328*1328, 1104*1472, 928*1664.",
+        ),
+        ("ModelStudioQwenText2Image", {"model": "qwen-image", "n": 2}, "It makes 1 picture: set n."),
+        ("ModelStudioQwenText2Image", {"call_mode": "async"}, "Set call_mode to auto or sync."),
+        ("ModelStudioQwenText2Image", {"region": "us-east-1"}, "It is in cn-beijing and ap-southeast-1"),
+        ("ModelStudioQwenText2Image", {"model": "wan2.6-t2i"}, "Choose one of qwen-image-2.0-pro"),
+        ("ModelStudioWanText2Image", {"prompt": " "}, "The prompt is empty."),
+        ("ModelStudioWanText2Image", {"n": 7}, "It makes 1 to 4 pictures: set n."),
+        ("ModelStudioWanText2Image", {"region": "mars"}, "Choose one of auto, cn-beijing"),
+        ("ModelStudioWanText2Image", {"seed": -1}, "-1"),
+        ("ModelStudioSubmitText2Image", {"model": "qwen-image-2.0-pro"}, "Choose one of wan2.6-t2i"),
+    ],
+)
+def test_refused_before_the_graph_runs(
+    comfy: ComfyUI, sim: Simulator, graph: Any, class_type: str, inputs: dict[str, Any], says: str
+) -> None:
+    node = graph.add(class_type, **{"prompt": "boats", **inputs})
+    if class_type != "ModelStudioSubmitText2Image":
+        graph.save(node)
+    run = comfy.run(graph)
+    assert run.status == "refused" and run.refusal
+    (error,) = run.refusal["node_errors"][node]["errors"]
+    assert says in str(error)
+    assert sim.requests == []
+
+
+def test_linked_values_are_checked_when_the_node_runs(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    width = graph.add("PrimitiveInt", value=100)
+    node = graph.add("ModelStudioWanText2Image", prompt="boats", aspect_ratio="custom", width=[width, 0])
+    graph.save(node)
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error
+    assert "wan2.6-t2i cannot draw 100*1280" in run.error["exception_message"]
+    assert sim.requests == []
+
+
+def test_a_linked_region_takes_only_listed_values(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    """A stranger's workflow cannot change where a request goes."""
+    region = graph.add("PrimitiveString", value="https://evil.example")
+    graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", region=[region, 0]))
+    run = comfy.run(graph)
+    assert run.status in ("refused", "error")
+    assert sim.requests == []
+
+
+def test_the_message_of_a_failing_node(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    sim.faults.add("moderation_output", times=1)
+    node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL)
+    graph.save(node)
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error
+    (task_id,) = {seen.path.rsplit("/", 1)[1] for seen in sim.requests if "/tasks/" in seen.path}
+    message = run.error["exception_message"]
+    assert message.startswith("Moderation refused the picture that was made. It says:")
+    for part in ("Another seed may pass", "code DataInspectionFailed", "request id ", f"task id {task_id}"):
+        assert part in message
+    assert run.error["node_id"] == node
+    assert run.error["exception_type"].endswith("errors.ContentRefused")
+
+
+def test_a_region_without_a_key(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", region="us-east-1"))
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error
+    for word in ("no API key for region us-east-1", "DASHSCOPE_API_KEY_US_EAST_1", "__model_studio"):
+        assert word in run.error["exception_message"]
+    assert sim.requests == []
+
+
+def test_an_uncertain_submission_is_not_sent_again(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    sim.faults.add("close_before_answer", on="create")
+    graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL))
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error
+    assert "may have been accepted and billed" in run.error["exception_message"]
+    assert len(sim.requests) == 1
+
+
+def _interrupt(comfy: ComfyUI, graph: Any, text: str) -> tuple[Any, float]:
+    """Presses Cancel as soon as a node shows `text`; the run, and how long it took to end."""
+    queued = comfy.queue(graph)
+    end = time.monotonic() + 30
+    while not any(shown.startswith(text) for _, _, shown in queued.run.progress_texts):
+        assert time.monotonic() < end, queued.run.progress_texts
+        time.sleep(0.02)
+    pressed = time.monotonic()
+    comfy.interrupt()
+    run = queued.wait(30)
+    return run, run.ended_at - pressed
+
+
+@pytest.mark.parametrize(
+    ("fault", "inputs", "text", "cancels"),
+    [
+        ("stuck_pending", SMALL, "queued 1", True),
+        ("stuck_running", SMALL, "running", False),
+        ("slow_answer", {"call_mode": "sync"}, "running 1", False),
+        ("slow_answer", SMALL, "submitting", True),
+        ("throttle", SMALL, "limited by the service", False),
+    ],
+)
+def test_cancel(
+    comfy: ComfyUI,
+    sim: Simulator,
+    graph: Any,
+    new_seed: Any,
+    fault: str,
+    inputs: dict[str, Any],
+    text: str,
+    cancels: bool,
+) -> None:
+    """Seen within half a second, shown as an interrupt; a task that may be PENDING is canceled at the service too."""
+    sim.faults.add(fault, on="create", **({"seconds": 2.0} if fault == "slow_answer" else {}))
+    node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **inputs)
+    graph.save(node)
+    run, seconds = _interrupt(comfy, graph, text)
+    assert run.status == "interrupted"
+    assert seconds < 0.5
+    time.sleep(0.3 if fault != "slow_answer" else 2.5)
+    assert any(seen.path.endswith("/cancel") for seen in sim.requests) == cancels
+
+
+def test_cancel_ends_all_waiting_nodes(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    sim.faults.add("stuck_pending")
+    for _ in range(4):
+        graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL))
+    run, seconds = _interrupt(comfy, graph, "queued 1")
+    assert run.status == "interrupted" and seconds < 0.7
+    end = time.monotonic() + 5
+    while len([seen for seen in sim.requests if seen.path.endswith("/cancel")]) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_next_run_is_not_canceled_too(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    sim.faults.add("stuck_pending", times=1)
+    node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL)
+    graph.save(node)
+    assert _interrupt(comfy, graph, "queued 1")[0].status == "interrupted"
+    assert comfy.run(graph).status == "success"
+
+
+def test_refusals_are_json_a_client_can_read(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    graph.save(graph.add("ModelStudioWanText2Image", prompt="", n=9))
+    run = comfy.run(graph)
+    assert json.loads(json.dumps(run.refusal))["error"]["type"] == "prompt_outputs_failed_validation"

@@ -1,0 +1,60 @@
+"""Node ids, inputs, their order and outputs are a public promise: saved workflows depend on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SNAPSHOT = Path(__file__).parent / "object_info.json"
+NODES = (
+    "ModelStudioQwenText2Image",
+    "ModelStudioWanText2Image",
+    "ModelStudioSubmitText2Image",
+    "ModelStudioTaskPoller",
+)
+# What every ComfyUI since 0.3.75 says of a node; newer ones say more.
+KEYS = (
+    *("name", "display_name", "category", "description", "input", "input_order", "output", "output_is_list"),
+    *("output_name", "output_tooltips", "output_node", "deprecated", "experimental", "api_node"),
+)
+
+
+@pytest.fixture
+def ours(object_info: Any) -> dict[str, Any]:
+    return {node_id: {key: object_info[node_id][key] for key in KEYS} for node_id in NODES}
+
+
+def test_the_public_surface_is_frozen(ours: dict[str, Any]) -> None:
+    """Where a change is meant (something appended, a text), replace the snapshot with what this prints."""
+    text = json.dumps(ours, ensure_ascii=False, indent=1) + "\n"
+    if json.loads(SNAPSHOT.read_text("utf-8")) != ours:
+        print(text)
+    assert json.loads(SNAPSHOT.read_text("utf-8")) == ours
+
+
+def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
+    pictures = ["prompt", "model", "aspect_ratio", "width", "height", "n", "seed"]
+    pictures += ["negative_prompt", "prompt_extend", "watermark", "region"]
+    orders = {node_id: node["input_order"]["required"] for node_id, node in ours.items()}
+    assert orders == {
+        "ModelStudioQwenText2Image": [*pictures, "call_mode", "timeout"],
+        "ModelStudioWanText2Image": [*pictures, "call_mode", "timeout"],
+        "ModelStudioSubmitText2Image": pictures,
+        "ModelStudioTaskPoller": ["task_id", "region", "timeout"],
+    }
+
+
+def test_every_input_has_a_tooltip(ours: dict[str, Any]) -> None:
+    for node in ours.values():
+        assert node["description"]
+        for _, options in node["input"]["required"].values():
+            assert len(options["tooltip"]) > 10
+
+
+def test_no_node_asks_for_a_comfy_account(ours: dict[str, Any]) -> None:
+    for node in ours.values():
+        assert node["api_node"] is False
+        assert node["category"] == "Model Studio"

@@ -1,0 +1,74 @@
+"""Submit Text2Image Task and Task Poller in real graphs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from rig.comfyui import ComfyUI
+from simulator import Simulator
+
+SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "height": 512}
+
+
+@pytest.fixture
+def submitted(comfy: ComfyUI, sim: Simulator, new_graph: Any, new_seed: Any) -> Any:
+    """Submits a task with a graph of that one node; its id."""
+
+    def submit(**inputs: Any) -> str:
+        graph = new_graph()
+        node = graph.add("ModelStudioSubmitText2Image", prompt="later", seed=new_seed(), **{**SMALL, **inputs})
+        shown = graph.show(node, 0)
+        run = comfy.run(graph)
+        assert run.status == "success", run.error
+        assert f"submitted: {run.text(shown)}" in [text for _, _, text in run.progress_texts]
+        return run.text(shown)
+
+    return submit
+
+
+def test_submit_can_be_queued_alone(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    graph.add("ModelStudioSubmitText2Image", prompt="alone", seed=new_seed(), **SMALL)
+    run = comfy.run(graph)
+    assert run.status == "success"
+    assert run.ended_at - run.started_at < 2
+    assert len([seen for seen in sim.requests if "/services/" in seen.path]) == 1
+
+
+def test_submit_now_poll_later(comfy: ComfyUI, sim: Simulator, graph: Any, submitted: Any) -> None:
+    ids = [submitted(n=2), submitted()]
+    node = graph.add("ModelStudioTaskPoller", task_id="\n".join(ids))
+    save, info = graph.save(node), graph.show(node, 2)
+    run = comfy.run(graph)
+    assert run.status == "success", run.error
+    assert len(run.images(save)) == 3
+    assert json.loads(run.text(info))["task_id"] == ", ".join(ids)
+    assert len(sim.billed) == 2
+
+
+def test_submit_linked_to_a_poller(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
+    submit = graph.add("ModelStudioSubmitText2Image", prompt="linked", seed=new_seed(), **SMALL)
+    save = graph.save(graph.add("ModelStudioTaskPoller", task_id=[submit, 0]))
+    run = comfy.run(graph)
+    assert run.status == "success", run.error
+    assert len(run.images(save)) == 1
+
+
+def test_unknown_task_is_explained(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    graph.save(graph.add("ModelStudioTaskPoller", task_id="9e2b6ef6-285d-4efa-8651-4dbda7d571fa"))
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error
+    message = run.error["exception_message"]
+    for word in ("older than 24 hours", "another account", "another region", "9e2b6ef6-285d-4efa-8651-4dbda7d571fa"):
+        assert word in message
+
+
+@pytest.mark.parametrize("task_id", ["", "  ,\n", "../services/aigc"])
+def test_what_is_no_id_is_refused(comfy: ComfyUI, sim: Simulator, graph: Any, task_id: str) -> None:
+    graph.save(graph.add("ModelStudioTaskPoller", task_id=task_id))
+    run = comfy.run(graph)
+    assert run.status == "refused"
+    assert "task id" in json.dumps(run.refusal)
+    assert sim.requests == []
