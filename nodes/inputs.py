@@ -120,16 +120,24 @@ def timeout_input(default: int) -> io.Input:
     )
 
 
+def output(kind: Any, name: str, tooltip: str, is_list: bool = False) -> io.Output:
+    """An output that is called by its id; older ComfyUI would call it by its type."""
+    return kind.Output(name, display_name=name, tooltip=tooltip, is_output_list=is_list)
+
+
 def image_outputs() -> list[io.Output]:
     return [
-        io.Image.Output(
+        output(
+            io.Image,
             "images",
-            is_output_list=True,
-            tooltip="The pictures as one batch [B,H,W,3]; one batch for each size should the service draw several.",
+            "The pictures as one batch [B,H,W,3]; one batch for each size should the service draw several.",
+            is_list=True,
         ),
-        io.String.Output("used_prompt", tooltip="The prompt as the service rewrote it, where it tells; else yours."),
-        io.String.Output(
-            "info", tooltip="JSON: model, region, request and task id, size, seed, image count, cost, times, notes."
+        output(io.String, "used_prompt", "The prompt as the service rewrote it, where it tells; else yours."),
+        output(
+            io.String,
+            "info",
+            "JSON: model, region, request and task id, size, seed, image count, cost, times, notes.",
         ),
     ]
 

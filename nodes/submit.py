@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..model_studio.catalog import TASK_MODELS
 from .comfyui import finish, running, studio
-from .inputs import CATEGORY, constant_checks, picture_inputs, plan
+from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
 PATIENCE = 120
@@ -25,8 +25,8 @@ class SubmitText2Image(io.ComfyNode):
             "now or within 24 hours. The pictures are paid for whether they are fetched or not.",
             inputs=picture_inputs(TASK_MODELS, custom_side=1280),
             outputs=[
-                io.String.Output("task_id", tooltip="The task's id, for a Task Poller. Valid for 24 hours."),
-                io.String.Output("info", tooltip="JSON: model, region, request and task id, size, seed, cost, notes."),
+                output(io.String, "task_id", "The task's id, for a Task Poller. Valid for 24 hours."),
+                output(io.String, "info", "JSON: model, region, request and task id, size, seed, cost, notes."),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
