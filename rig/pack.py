@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 # Where links are not allowed (Windows without developer mode) the pack is copied without these.
-_NOT_SHIPPED = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "rig", "simulator", "tests")
+_NOT_SHIPPED = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "docs", "rig", "simulator", "tests")
 
 
 def put_pack(pack: Path, place: Path) -> None:
