@@ -6,7 +6,7 @@ on live servers where `says` narrows a code down. The first row that fits wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import errors
 from .errors import ServiceError
@@ -122,6 +122,13 @@ TABLE: tuple[Row, ...] = (
     Row(
         "DataInspectionFailed",
         errors.ContentRefused,
+        "Moderation refused the prompt or the picture.",
+        _MODERATION_PROMPT + " Another seed may pass too.",
+        says="input or output data",
+    ),
+    Row(
+        "DataInspectionFailed",
+        errors.ContentRefused,
         "Moderation refused the picture that was made.",
         "It is not billed. Another seed may pass; otherwise change the prompt.",
         says="output data may",
@@ -186,7 +193,15 @@ TABLE: tuple[Row, ...] = (
     ),
     *(
         Row("InvalidParameter", errors.ParameterRefused, "The service refused the size.", _SIZE, says=says)
-        for says in ("size", "total pixels", "image area", "width or height", "<width>*<height>")
+        for says in (
+            "the size does not match",
+            "is out of range [",
+            "is not supported for t2i",
+            "total pixels",
+            "image area",
+            "width or height",
+            "<width>*<height>",
+        )
     ),
     Row(
         "InvalidParameter",
@@ -319,7 +334,6 @@ def service_error(
     region: str,
     http_status: int | None = None,
     request_id: str | None = None,
-    task_id: str | None = None,
 ) -> ServiceError:
     """The exception for an error answer of the service, or for a FAILED task (no http_status)."""
     row = _row(code, message, http_status)
@@ -331,18 +345,21 @@ def service_error(
         retryable=row.retryable,
         code=code or None,
         http_status=http_status,
-        request_id=request_id,
-        task_id=task_id,
+        request_id=request_id or None,
     )
 
 
 def _row(code: str, message: str, http_status: int | None) -> Row:
     said = message.lower()
-    family = code.split(".")[0]
-    for candidate in (code, family):
-        for row in TABLE:
-            if row.code == candidate and row.says in said:
-                return row
+    if row := _find(code, said):
+        return row
+    if row := _find(code.split(".")[0], said):
+        # Of an unknown member of a family only a 429 is certainly unpaid.
+        return replace(row, retryable=row.retryable and http_status == 429)
     if http_status in _BY_STATUS:
         return _BY_STATUS[http_status]
     return _FAULT if http_status is None or http_status >= 500 else _REFUSED
+
+
+def _find(code: str, said: str) -> Row | None:
+    return next((row for row in TABLE if row.code == code and row.says in said), None)

@@ -30,13 +30,13 @@ class TaskAnswer:
 
 def read_task(body: dict[str, Any]) -> TaskAnswer:
     output = _dict(body.get("output"))
-    times = {name: _text(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
+    times = {name: text(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
     return TaskAnswer(
-        task_id=_text(output.get("task_id")),
-        state=_text(output.get("task_status")),
-        request_id=_text(body.get("request_id")),
-        code=_text(output.get("code")),
-        message=_text(output.get("message")),
+        task_id=text(output.get("task_id")),
+        state=text(output.get("task_status")),
+        request_id=text(body.get("request_id")),
+        code=text(output.get("code")),
+        message=text(output.get("message")),
         drawn=read_drawn(output),
         times={name: time for name, time in times.items() if time},
     )
@@ -60,13 +60,13 @@ def read_drawn(output: Any) -> Drawn:
         _add(links, result.get("url"))
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
-            failures.append(f"{_text(result.get('code'))}: {_text(result.get('message'))}".strip(": "))
+            failures.append(f"{text(result.get('code'))}: {text(result.get('message'))}".strip(": "))
     return Drawn(tuple(links), tuple(prompts), tuple(failures))
 
 
 def _add(texts: list[str], value: Any) -> None:
-    if isinstance(value, str) and value:
-        texts.append(value)
+    if text(value):
+        texts.append(text(value))
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -77,5 +77,6 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def text(value: Any) -> str:
+    """A string that can be shown: JSON may hold halves of characters, which no output can encode."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .advice import service_error
+from .answers import read_task, text
 from .credentials import ApiKey
 from .errors import ServiceError
 from .exchange import Answer, Call, Timeouts
@@ -37,22 +38,25 @@ class Api:
     def outcome(self, answer: Answer) -> dict[str, Any] | ServiceError | None:
         """The JSON of a good answer, the error of a bad one, None for what did not come from the service itself.
 
-        An answer with a code is an error even under HTTP 200 (SDK); `{"error": {…}}` was observed on some paths.
+        An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same;
+        `{"error": {…}}` was observed on some paths. Should the service repeat the key, it is taken out.
         """
-        body = answer.json
+        body = replace(answer, content=answer.content.replace(self.key.value.encode(), b"[your key]")).json
         if body is None:
             return None
+        body = {"request_id": answer.headers.get("x-request-id"), **body}
         nested = body.get("error")
         told = nested if isinstance(nested, dict) else body
-        code = str(told.get("code") or "")
-        if answer.status < 300 and not code:
+        code = text(told.get("code"))
+        content = read_task(body)
+        if answer.status < 300 and (not code or content.task_id or content.drawn.links):
             return body
         if not code and answer.status >= 500:
             return None
         return service_error(
             code,
-            str(told.get("message") or "").replace(self.key.value, "[your key]"),
+            text(told.get("message")),
             region=self.host.region,
             http_status=answer.status,
-            request_id=str(body.get("request_id") or "") or answer.headers.get("x-request-id"),
+            request_id=content.request_id,
         )

@@ -8,6 +8,8 @@ trust_env).
 from __future__ import annotations
 
 import json
+import logging
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -89,6 +91,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self._session = _session()
+        logging.getLogger("urllib3.connectionpool").addFilter(_HIDE_SIGNATURES)
 
     def __call__(self, call: Call) -> Answer:
         """Raises NeverSent, LineBroken or TooLarge."""
@@ -128,8 +131,15 @@ def _send(session: requests.Session, call: Call) -> Answer:
             return Answer(response.status_code, response.headers, content)
     except requests.RequestException as error:
         raise _failure(error, call) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise LineBroken(f"the answer broke off ({type(error).__name__})") from None
+    except urllib3.exceptions.LocationValueError:
+        raise NeverSent("the address or the proxy setting is not valid") from None
+    except ExchangeFailed:
+        raise
+    except Exception as error:
+        if "CA certificate" in str(error):
+            raise NeverSent("the file of REQUESTS_CA_BUNDLE or SSL_CERT_FILE cannot be read") from None
+        # requests lets some faults through as they are; whatever it was, the request may have arrived.
+        raise LineBroken(f"the exchange failed ({type(error).__name__})") from None
 
 
 def _read(response: requests.Response, call: Call, end: float) -> bytes:
@@ -142,9 +152,28 @@ def _read(response: requests.Response, call: Call, end: float) -> bytes:
             raise too_slow(call)
     length = response.headers.get("Content-Length", "")
     # urllib3 before 2.0 ends without an error when the line breaks in the middle.
-    if not response.headers.get("Content-Encoding") and length.isdigit() and len(pieces) < int(length):
+    if not response.headers.get("Content-Encoding") and is_number(length) and len(pieces) < int(length):
         raise LineBroken(f"the answer broke off after {len(pieces)} of {length} bytes")
     return bytes(pieces)
+
+
+def is_number(text: str) -> bool:
+    """Whether a header holds a plain number of sane length."""
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+class _HideSignatures(logging.Filter):
+    """Keeps the query of signed links, which opens a picture to anyone, out of urllib3's debug log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and any("Signature=" in str(value) for value in record.args):
+            record.args = tuple(
+                re.sub(r"\?.*", "?…", value) if isinstance(value, str) else value for value in record.args
+            )
+        return True
+
+
+_HIDE_SIGNATURES = _HideSignatures()
 
 
 def too_slow(call: Call) -> LineBroken:
@@ -160,8 +189,8 @@ _NEVER_SENT = {
 
 
 def _failure(error: requests.RequestException, call: Call) -> ExchangeFailed:
-    if isinstance(error, requests.exceptions.InvalidURL):
-        return NeverSent("the address is not valid")
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return NeverSent("the address or the proxy setting is not valid")
     cause = getattr(error.args[0] if error.args else None, "reason", None)
     through = ""
     if isinstance(cause, urllib3.exceptions.ProxyError):

@@ -20,11 +20,15 @@ async def fetch(transport: Transport, host: ApiHost, drawn: Drawn, waiting: Wait
 
     Raises NoPictures where none was drawn, the first picture's PictureError where none arrives, Interrupted.
     """
-    if not drawn.links:
-        reasons = f": {'; '.join(dict.fromkeys(drawn.failures))}." if drawn.failures else "."
+    if not drawn.links and drawn.failures:
         raise NoPictures(
-            "The service says it is done, but gave no picture" + reasons,
+            f"The service drew no picture: {'; '.join(dict.fromkeys(drawn.failures))}.",
             "Failed pictures are not billed. Try another seed or prompt.",
+        )
+    if not drawn.links:
+        raise NoPictures(
+            "The service says it is done, but gave no picture.",
+            "It may be billed. Look at the usage page of the console, and report this with the request id.",
         )
     waiting.extend(PATIENCE)
     arrived = 0

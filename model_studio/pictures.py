@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +20,7 @@ from .regions import ApiHost, is_vendor_host
 MAX_PIXELS = 2 * 4096 * 4096
 # That area as an uncompressed 8-bit RGB file, and some room.
 MAX_BYTES = 112 * 2**20
+_LINK = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?/[!-\[\]-~]*")
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -42,20 +44,21 @@ def host_of(link: str) -> str:
 
 def check_link(link: str, api: ApiHost) -> str:
     """The link to follow: https at the vendor's, or on the very host that replaces it. Raises PictureRefused."""
-    try:
-        parts = urlsplit(link)
-        own = urlsplit(api.base_url)
-        is_own = api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
-        is_vendor = is_vendor_host(parts.hostname) and parts.port in (None, 443, 80) and "@" not in parts.netloc
-    except ValueError:
-        raise PictureRefused("The service sent a link that is no address.", _REPORT) from None
-    if is_own or (is_vendor and parts.scheme == "https"):
+    # Only what every parser of addresses reads the same way: letters, no backslashes, blanks or logins.
+    match = _LINK.fullmatch(link)
+    if match is None:
+        raise PictureRefused("The service sent a link that is no plain address.", _REPORT)
+    parts = urlsplit(link)
+    own = urlsplit(api.base_url)
+    if api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
         return link
-    if is_vendor and parts.scheme == "http" and parts.port in (None, 80):
+    if is_vendor_host(match["host"]) and (match["scheme"], match["port"]) in (("https", None), ("https", "443")):
+        return link
+    if is_vendor_host(match["host"]) and (match["scheme"], match["port"]) in (("http", None), ("http", "80")):
         # Older answers carry http links (recorded); the same object is served over https.
-        return urlunsplit(parts._replace(scheme="https", netloc=parts.hostname or ""))
+        return urlunsplit(parts._replace(scheme="https", netloc=match["host"]))
     raise PictureRefused(
-        f"The service sent a link to {parts.hostname or 'an unknown host'}, which is not the vendor's.",
+        f"The service sent a link to {match['host']}, which is not the vendor's.",
         "It was not opened. " + _REPORT,
     )
 
@@ -100,7 +103,9 @@ def decode(content: bytes, host: str) -> Picture:
             return _to_rgb(image)
     except Image.DecompressionBombError:
         raise _too_many_pixels(host, "its header says") from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow meets damaged files with IndexError, SyntaxError, struct.error and others
         raise _broken(host, f"it cannot be decoded ({type(error).__name__})") from None
 
 

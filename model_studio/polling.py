@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from . import tasks
 from .answers import TaskAnswer, read_task
 from .api import Api
-from .errors import ModelStudioError
+from .errors import ServiceError
 from .transport import Transport
 from .waiting import DeadlinePassed, Waiting
 
@@ -23,46 +23,53 @@ class Polling:
         self._transport = transport
         self._api = api
         self._about = about
-        self._answers: dict[str, TaskAnswer | None] = dict.fromkeys(task_ids)
+        self._answers: dict[str, TaskAnswer | ServiceError | None] = dict.fromkeys(task_ids)
 
     @property
-    def open_ids(self) -> list[str]:
-        """Tasks that have not ended as far as is known."""
-        return [task_id for task_id, answer in self._answers.items() if not answer or answer.state not in tasks.FINAL]
+    def open(self) -> dict[str, str]:
+        """Tasks that have not ended as far as is known: id -> last state, empty before the first answer."""
+        states = {task_id: _state(answer) for task_id, answer in self._answers.items()}
+        return {task_id: state for task_id, state in states.items() if state not in tasks.FINAL}
 
     @property
     def may_be_pending(self) -> bool:
         """Whether no answer has said yet that a task runs or has ended."""
-        return all(not answer or answer.state == tasks.PENDING for answer in self._answers.values())
+        return all(_state(answer) in ("", tasks.PENDING) for answer in self._answers.values())
 
-    async def until_ended(self, waiting: Waiting, first_pause: float = 0) -> dict[str, TaskAnswer]:
-        """The last answers, in the order of the ids. Raises TaskTimeout, ServiceError, Interrupted."""
-        trouble = ""
+    async def until_ended(self, waiting: Waiting, first_pause: float = 0) -> dict[str, TaskAnswer | ServiceError]:
+        """The last answer for each id, in order; a ServiceError where the service refuses to answer about one.
+
+        Raises TaskTimeout, Interrupted.
+        """
         waiting.tell(tasks.WORDS[tasks.PENDING])
         try:
             await waiting.sleep(first_pause)
-            while self.open_ids:
-                await asyncio.gather(*(self._ask(task_id, waiting) for task_id in self.open_ids))
-                if self.open_ids:
+            while self.open:
+                await asyncio.gather(*(self._ask(task_id, waiting) for task_id in self.open))
+                if self.open:
                     self._tell(waiting)
                     await waiting.sleep(tasks.poll_delay(waiting.elapsed))
         except DeadlinePassed as passed:
-            trouble = str(passed)
-            states = [answer.state if answer else "no answer" for answer in self._answers.values()]
-            raise tasks.timeout(self.open_ids, states, waiting.elapsed, trouble) from None
+            raise tasks.timeout(self.open, waiting.elapsed, str(passed)) from None
         return {task_id: answer for task_id, answer in self._answers.items() if answer}
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:
         try:
             self._answers[task_id] = read_task(await self._transport.read(self._api, f"/tasks/{task_id}", waiting))
-        except ModelStudioError as error:
-            error.with_ids(task_id=task_id)
-            raise
+        except ServiceError as error:
+            self._answers[task_id] = error
 
     def _tell(self, waiting: Waiting) -> None:
-        answers = list(self._answers.values())
-        if len(answers) > 1:
-            waiting.tell(f"{len(answers) - len(self.open_ids)}/{len(answers)} tasks done,")
+        count, still = len(self._answers), self.open
+        if count > 1:
+            waiting.tell(f"{count - len(still)}/{count} tasks done,")
             return
-        state = answers[0].state if answers[0] else ""
+        (state,) = still.values()
         waiting.tell(tasks.WORDS.get(state, state), about=self._about if state == tasks.RUNNING else None)
+
+
+def _state(answer: TaskAnswer | ServiceError | None) -> str:
+    """The service's word; a refusal to answer ends the wait as FAILED does."""
+    if isinstance(answer, ServiceError):
+        return tasks.FAILED
+    return answer.state if answer else ""

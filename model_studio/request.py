@@ -15,6 +15,12 @@ CUSTOM = "custom"
 MAX_SEED = 2**31 - 1  # Qwen-Image and Wan API references
 MAX_NEGATIVE_PROMPT = 500  # characters, same references
 CALL_MODES = ("auto", "sync", "async")
+# Linked values come unchecked.
+_TYPES = {
+    **dict.fromkeys(("prompt", "model", "aspect_ratio", "negative_prompt", "region", "call_mode"), str),
+    **dict.fromkeys(("width", "height", "n", "seed"), int),
+    **dict.fromkeys(("prompt_extend", "watermark"), bool),
+}
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
@@ -75,6 +81,10 @@ def plan(
     `models` are those to choose from; `region` is a real one (see regions.api_host); width and height in pixels count
     only for aspect_ratio `custom`.
     """
+    given = locals()
+    for name, kind in _TYPES.items():
+        if type(given[name]) is not kind:
+            raise InvalidRequest(f"{name} is {given[name]!r:.80}.", f"Link or enter a value of type {kind.__name__}.")
     entry = check_model(model, models)
     check_prompt(prompt)
     check_region(entry, region)

@@ -5,12 +5,11 @@ Asynchronous; whatever blocks runs in threads. A Studio may be shared by all run
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,17 @@ from . import gallery, tasks
 from .answers import Drawn, TaskAnswer, read_task
 from .api import Api
 from .credentials import find_key
-from .errors import ModelStudioError, UnexpectedAnswer
+from .errors import ModelStudioError, ServiceError, UnexpectedAnswer
 from .pictures import Picture
 from .polling import Polling
 from .regions import api_host
 from .request import ImageRequest
-from .transport import SERVICE_SYNC_LIMIT, Transport
-from .waiting import Interrupted, Waiting
+from .transport import Transport
+from .waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-PRICES = "list price of April 2026; free quota and discounts are not counted"
+_POLLER = " The Task Poller can fetch its pictures for 24 hours."
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,14 @@ class Studio:
         except ModelStudioError as error:
             error.with_ids(request_id=answer.request_id, task_id=answer.task_id)
             raise
+        except BaseException:
+            log.warning(
+                "Pictures were drawn and are billed, but not fetched (request %s, task %s).%s",
+                answer.request_id,
+                answer.task_id or "none",
+                _POLLER if answer.task_id else "",
+            )
+            raise
         info = {
             **_request_info(request),
             "request_id": answer.request_id,
@@ -107,17 +114,18 @@ class Studio:
         api = self._api(region)
         answers = await Polling(self._transport, api, task_ids).until_ended(waiting)
         drawing_seconds = waiting.elapsed
+        drawn: list[Drawn] = []
         got: list[Picture] = []
         notes: list[str] = []
         errors: list[ModelStudioError] = []
         for task_id, answer in answers.items():
             try:
-                if error := tasks.failure(answer, task_id, api.host.region):
-                    raise error
-                of_task, of_notes = await gallery.fetch(self._transport, api.host, answer.drawn, waiting)
+                done = _ended_well(answer, task_id, api.host.region)
+                of_task, of_notes = await gallery.fetch(self._transport, api.host, done.drawn, waiting)
             except ModelStudioError as error:
                 errors.append(error.with_ids(request_id=answer.request_id, task_id=task_id))
             else:
+                drawn.append(done.drawn)
                 got += of_task
                 notes += of_notes
         if not got:
@@ -125,7 +133,7 @@ class Studio:
         info = {
             "model": None,
             "region": api.host.region,
-            "request_id": ", ".join(answer.request_id for answer in answers.values()),
+            "request_id": ", ".join(answer.request_id or "" for answer in answers.values()),
             "task_id": ", ".join(answers),
             "size": _sizes(got),
             "seed": None,
@@ -134,18 +142,15 @@ class Studio:
             "times": _times(waiting, drawing_seconds),
             "notes": [*map(str, errors), *notes],
         }
-        return Result(got, _used_prompt([answer.drawn for answer in answers.values()]), info)
+        return Result(got, _used_prompt(drawn), info)
 
     def _api(self, region: str) -> Api:
         host = api_host(region, self._environ)
         return Api(host, find_key(host.region, self._environ, self._key_folder))
 
     async def _draw_at_once(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        """A sync call. It always gets the time the service takes for one: left early it is billed and lost."""
-        waiting.extend(SERVICE_SYNC_LIMIT + 15)
-        waiting.tell("running", about=request.model.typical_seconds)
-        body = await self._transport.create(api, request.endpoint, request.body, waiting)
-        return read_task(body)
+        about = request.model.typical_seconds
+        return read_task(await self._transport.create(api, request.endpoint, request.body, waiting, about))
 
     async def _draw_by_task(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
         """A task, waited for. Left by Cancel while it may be PENDING it is canceled; else the log tells its id.
@@ -157,18 +162,17 @@ class Studio:
         polling = Polling(self._transport, api, [task_id], request.model.typical_seconds)
         try:
             answer = (await polling.until_ended(waiting, tasks.poll_delay(0)))[task_id]
-        except (Interrupted, asyncio.CancelledError):
+        except ModelStudioError:
+            raise
+        except BaseException:
             if waiting.interrupted() and polling.may_be_pending:
                 self._transport.withdraw(api, task_id)
             else:
-                log.warning("Task %s goes on at the service. The Task Poller can fetch its pictures.", task_id)
+                log.warning("Task %s goes on at the service.%s", task_id, _POLLER)
             raise
-        if error := tasks.failure(answer, task_id, api.host.region):
-            raise error
-        return answer
+        return replace(_ended_well(answer, task_id, api.host.region), request_id=submitted.request_id)
 
     async def _submit(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        waiting.tell("submitting")
         submitted = read_task(await self._transport.create(api, request.endpoint, request.body, waiting))
         if not tasks.is_id(submitted.task_id):
             raise UnexpectedAnswer(
@@ -177,6 +181,15 @@ class Studio:
                 request_id=submitted.request_id or None,
             )
         return submitted
+
+
+def _ended_well(answer: TaskAnswer | ServiceError, task_id: str, region: str) -> TaskAnswer:
+    """The answer, or the error for which there are no pictures."""
+    if isinstance(answer, ServiceError):
+        raise answer.with_ids(task_id=task_id)
+    if error := tasks.failure(answer, task_id, region):
+        raise error
+    return answer
 
 
 def _request_info(request: ImageRequest) -> dict[str, Any]:
@@ -208,7 +221,8 @@ def _cost(request: ImageRequest, count: int) -> dict[str, Any] | None:
     if request.price is None:
         return None
     amount, currency = request.price
-    return {"amount": round(amount * count, 4), "currency": currency, "basis": PRICES}
+    basis = request.model.sources["prices"]
+    return {"amount": round(amount * count, 4), "currency": currency, "basis": f"list price ({basis})"}
 
 
 def _sizes(got: list[Picture]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from .advice import service_error
 from .answers import TaskAnswer
@@ -64,14 +65,13 @@ def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError |
     return error.with_ids(request_id=answer.request_id, task_id=task_id) if error else None
 
 
-def timeout(task_ids: list[str], states: list[str], waited: float, trouble: str) -> TaskTimeout:
-    """The error when the time is over while tasks still go on at the service."""
-    one = len(task_ids) == 1
+def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeout:
+    """The error when the time is over while tasks (id -> last known state) still go on at the service."""
+    one = len(states) == 1
     last = f"; the last trouble on the line: {trouble}" if trouble else ""
     return TaskTimeout(
-        f"After {waited:.0f} s {'the task is' if one else f'{len(task_ids)} tasks are'} not finished "
-        f"({', '.join(dict.fromkeys(state or 'no answer' for state in states))}{last}).",
-        "The service goes on and bills what it draws: put the id into a Task Poller within 24 hours, or raise timeout. "
-        "Queueing the same node again would submit a new task.",
-        task_id=", ".join(task_ids),
+        f"After {waited:.0f} s {'the task is' if one else f'{len(states)} tasks are'} not finished "
+        f"({', '.join(dict.fromkeys(state or 'no answer' for state in states.values()))}{last}).",
+        "The service goes on and bills what it draws: a Task Poller with the id fetches the pictures within 24 hours.",
+        task_id=", ".join(states),
     )

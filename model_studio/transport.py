@@ -16,11 +16,29 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from . import answers, pictures
+from . import pictures
+from .answers import read_task
 from .api import Api
 from .catalog import Endpoint
-from .errors import ConnectionFailed, ModelStudioError, ServiceError, SubmissionUncertain, Throttled
-from .exchange import Answer, Call, Exchange, ExchangeFailed, LineBroken, NeverSent, Timeouts, TooLarge, too_slow
+from .errors import (
+    ConnectionFailed,
+    ModelStudioError,
+    ServiceError,
+    ServiceFault,
+    SubmissionUncertain,
+    Throttled,
+)
+from .exchange import (
+    Answer,
+    Call,
+    Exchange,
+    ExchangeFailed,
+    NeverSent,
+    Timeouts,
+    TooLarge,
+    is_number,
+    too_slow,
+)
 from .waiting import DeadlinePassed, Interrupted, Waiting, start
 
 log = logging.getLogger(__name__)
@@ -44,10 +62,13 @@ class Transport:
     def __init__(self, exchange: Callable[[Call], Answer] | None = None) -> None:
         self._exchange = exchange or Exchange()
 
-    async def create(self, api: Api, endpoint: Endpoint, body: Mapping[str, Any], waiting: Waiting) -> dict[str, Any]:
-        """Asks for pictures or a task; the JSON of the answer.
+    async def create(
+        self, api: Api, endpoint: Endpoint, body: Mapping[str, Any], waiting: Waiting, about: float | None = None
+    ) -> dict[str, Any]:
+        """Asks for pictures or a task; the JSON of the answer. `about`: usual seconds of a sync call, for the display.
 
-        Raises ConnectionFailed, ServiceError, SubmissionUncertain, Interrupted.
+        New tries begin before the deadline only, but each gets the time that the service takes for it: a call that is
+        left early is billed all the same. Raises ConnectionFailed, ServiceError, SubmissionUncertain, Interrupted.
         """
         if endpoint.is_async:
             call = api.call(
@@ -58,6 +79,7 @@ class Transport:
         for tries in itertools.count(1):
             error: ModelStudioError
             answer = None
+            waiting.tell("submitting" if endpoint.is_async else "running", about=about)
             try:
                 answer = await self._submission(api, call, waiting)
             except NeverSent as failure:
@@ -73,14 +95,14 @@ class Transport:
                     raise _uncertain(f"a page that is not the service's came back (HTTP {answer.status})", answer)
                 if not isinstance(outcome, ModelStudioError):
                     return outcome
+                if _is_unheard_of(outcome):
+                    raise _uncertain(str(outcome), answer)
                 error = outcome
-            if not _may_repeat(error, tries):
+            pause = _pause(tries, answer)
+            if not _may_repeat(error, tries) or waiting.clock.now() + pause >= waiting.deadline:
                 raise error
             waiting.tell("limited by the service, waiting" if isinstance(error, Throttled) else "trying again")
-            try:
-                await waiting.sleep(_pause(tries, answer))
-            except DeadlinePassed:
-                raise error from None
+            await waiting.sleep(pause)
         raise AssertionError("unreachable")
 
     async def read(self, api: Api, path: str, waiting: Waiting) -> dict[str, Any]:
@@ -89,7 +111,7 @@ class Transport:
         def settle(answer: Answer) -> dict[str, Any] | None:
             outcome = api.outcome(answer)
             if isinstance(outcome, ServiceError):
-                if _is_passing(answer):
+                if _is_passing(answer) or outcome.retryable:
                     return None
                 raise outcome
             return outcome
@@ -128,9 +150,11 @@ class Transport:
             for tries in itertools.count(1):
                 answer = None
                 try:
-                    answer = await self._attempt(start(self._exchange, call), call, waiting)
+                    answer = await waiting.result(start(self._exchange, call), call.timeouts.total)
                 except TooLarge:
                     raise
+                except TimeoutError:
+                    trouble = too_slow(call).reason
                 except ExchangeFailed as failure:
                     trouble = failure.reason
                 else:
@@ -144,43 +168,37 @@ class Transport:
             raise DeadlinePassed(trouble) from None
         raise AssertionError("unreachable")
 
-    async def _attempt(self, future: Future[Answer], call: Call, waiting: Waiting) -> Answer:
-        """One exchange, with its total time-out kept however slowly the answer drips in."""
-        try:
-            return await waiting.result(future, call.timeouts.total)
-        except TimeoutError:
-            raise too_slow(call) from None
-
     async def _submission(self, api: Api, call: Call, waiting: Waiting) -> Answer:
         """Sends once. When we leave while it is under way, the log still tells what became of it."""
+        deadline = waiting.deadline
+        waiting.extend(2 * call.timeouts.total)
         future = start(self._exchange, call)
         try:
-            return await self._attempt(future, call, waiting)
-        except DeadlinePassed:
-            future.add_done_callback(lambda done: self._came_late(api, done, withdraw=False))
-            raise LineBroken(f"no answer within {waiting.elapsed:.0f} s") from None
-        except (Interrupted, asyncio.CancelledError):
+            return await waiting.result(future, call.timeouts.total)
+        except (Interrupted, asyncio.CancelledError, TimeoutError) as left:
             # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
             withdraw = waiting.interrupted()
             future.add_done_callback(lambda done: self._came_late(api, done, withdraw=withdraw))
+            if isinstance(left, TimeoutError):
+                raise too_slow(call) from None
             raise
+        finally:
+            waiting.deadline = deadline
 
     def _came_late(self, api: Api, submission: Future[Answer], *, withdraw: bool) -> None:
         """The end of a submission that nobody waits for any more. `withdraw`: the user canceled it."""
-        if submission.cancelled() or submission.exception():
+        if submission.cancelled() or isinstance(submission.exception(), NeverSent):
             return
-        outcome = api.outcome(submission.result())
-        if not isinstance(outcome, dict):
+        outcome = None if submission.exception() else api.outcome(submission.result())
+        if isinstance(outcome, ServiceError):
             return
-        task_id = answers.read_task(outcome).task_id
-        if task_id and withdraw:
-            self._withdraw(api, task_id)
-        elif task_id:
-            log.warning("Task %s was submitted, but nobody waited for it. %s", task_id, _POLLER)
+        late = read_task(outcome or {})
+        if late.task_id and withdraw:
+            self.withdraw(api, late.task_id)
+        elif late.task_id:
+            log.warning("Task %s was submitted, but nobody waited for it. %s", late.task_id, _POLLER)
         else:
-            log.warning(
-                "A sync call was left; its pictures are billed and lost (request id %s).", outcome.get("request_id")
-            )
+            log.warning("A request that was left may have been accepted and billed (request id %s).", late.request_id)
 
     def _withdraw(self, api: Api, task_id: str) -> None:
         try:
@@ -204,6 +222,11 @@ def _may_repeat(error: ModelStudioError, tries: int) -> bool:
     return safe and tries < CREATE_TRIES
 
 
+def _is_unheard_of(error: ServiceError) -> bool:
+    """Whether a fault has a code that is in no list: then nobody knows whether the request was done."""
+    return isinstance(error, ServiceFault) and not error.retryable
+
+
 def _is_passing(answer: Answer) -> bool:
     """Whether the same read may succeed later."""
     return answer.status == 429 or answer.status >= 500
@@ -212,7 +235,7 @@ def _is_passing(answer: Answer) -> bool:
 def _pause(tries: int, answer: Answer | None) -> float:
     """Seconds before the next try: what the service asks for if that is sane, else doubling, with jitter."""
     asked = answer.headers.get("Retry-After", "") if answer else ""
-    if asked.isdigit() and 0 < int(asked) <= LONGEST_RETRY_AFTER:
+    if is_number(asked) and 0 < int(asked) <= LONGEST_RETRY_AFTER:
         return float(asked)
     longest = LONGEST_PAUSE_THROTTLED if answer and answer.status == 429 else LONGEST_PAUSE
     doubled: float = FIRST_PAUSE * 2 ** min(tries - 1, 10)

@@ -78,5 +78,10 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
 def _summary(result: Result) -> str:
     count, cost = len(result.pictures), result.info["cost"]
     pictures = f"{count} picture{'s' if count > 1 else ''} {result.info['size']}"
-    price = f", {cost['currency']} {cost['amount']:g} at list price" if cost else ""
+    price = f", {cost['currency']} {_money(cost['amount'])} at list price" if cost else ""
     return f"{pictures}, {result.info['times']['total_seconds']:g} s{price}"
+
+
+def _money(amount: float) -> str:
+    """0.50, but 0.015."""
+    return f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}"

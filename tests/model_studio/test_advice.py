@@ -98,6 +98,15 @@ def test_moderation_of_prompt_and_picture_differ() -> None:
     assert "Change the prompt" in prompt.advice and "seed" in picture.advice
 
 
+def test_moderation_of_either_blames_neither() -> None:
+    error = service_error("DataInspectionFailed", "Input or output data may contain inappropriate content.", region="x")
+    assert "prompt or the picture" in error.what and "not billed" not in error.advice
+
+
+def test_resize_is_no_size() -> None:
+    assert "aspect ratios" not in service_error("InvalidParameter", "cannot resize", region="x", http_status=400).advice
+
+
 def test_wrong_region_is_explained_with_the_variable() -> None:
     error = service_error("InvalidApiKey", "Invalid API-key provided.", region="ap-southeast-1", http_status=401)
     assert "ap-southeast-1" in error.what and "DASHSCOPE_API_KEY_AP_SOUTHEAST_1" in error.advice
@@ -120,8 +129,9 @@ def test_unknown_codes(status: int | None, code: str, kind: type) -> None:
     assert type(service_error(code, "", region="cn-beijing", http_status=status)) is kind
 
 
-def test_unknown_faults_are_not_taken_for_unpaid() -> None:
-    assert not service_error("Brand.New", "", region="cn-beijing", http_status=500).retryable
+@pytest.mark.parametrize("code", ["Brand.New", "InternalError.BrandNew"])
+def test_unknown_faults_are_not_taken_for_unpaid(code: str) -> None:
+    assert not service_error(code, "", region="cn-beijing", http_status=500).retryable
 
 
 def test_braces_in_a_message_are_data() -> None:

@@ -66,6 +66,7 @@ def choice(*items: dict[str, str]) -> dict[str, Any]:
             {"results": [{"url": "a"}, {"code": "DataInspectionFailed", "message": "No."}, {"code": "X"}]},
             Drawn(("a",), (), ("DataInspectionFailed: No.", "X")),
         ),
+        ({"results": [{"url": "a", "actual_prompt": "half \ud800 a pair"}]}, Drawn(("a",), ("half ? a pair",))),
         ({}, Drawn()),
         (None, Drawn()),
         ({"choices": None, "results": {"url": "a"}}, Drawn()),

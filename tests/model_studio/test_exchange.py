@@ -60,6 +60,33 @@ def test_invalid_address_was_never_sent(exchange: Exchange) -> None:
         exchange(call("http://"))
 
 
+@pytest.mark.parametrize("proxy", ["socks9://127.0.0.1:1", "http://127.0.0.1:notaport"])
+def test_a_proxy_setting_that_makes_no_sense_never_sent(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(NeverSent, match="proxy"):
+        exchange(call("http://dashscope.invalid/api"))
+
+
+def test_a_missing_certificate_file_never_sent(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    with pytest.raises(NeverSent, match="REQUESTS_CA_BUNDLE"):
+        exchange(call("https://127.0.0.1:1/"))
+
+
+def test_signed_links_are_not_in_the_debug_log(
+    exchange: Exchange, raw_server: Any, reactions: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    with caplog.at_level("DEBUG"):
+        exchange(call(server.url + "/oss/a.png?Expires=1&Signature=secret"))
+        exchange(call(server.url + "/tasks?page=2"))
+    assert "/oss/a.png?…" in caplog.text and "secret" not in caplog.text
+    assert "/tasks?page=2" in caplog.text
+
+
 def test_untrusted_certificate_was_never_sent(exchange: Exchange, tls_server: str) -> None:
     with pytest.raises(NeverSent, match="certificate"):
         exchange(call(tls_server))

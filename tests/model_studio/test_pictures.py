@@ -62,6 +62,15 @@ def test_old_http_links_are_followed_over_https() -> None:
         ("https://[::1/a.png", VENDOR),
         ("https://oss.aliyuncs.com:port/a.png", VENDOR),
         ("not a link", VENDOR),
+        ("https://evil.example\\.aliyuncs.com/a.png", VENDOR),
+        ("https://169.254.169.254\\.aliyuncs.com/a.png", VENDOR),
+        ("https://evil.example\t.aliyuncs.com/a.png", VENDOR),
+        ("https://evil.example#.aliyuncs.com/a.png", VENDOR),
+        ("https://evil.example?.aliyuncs.com/a.png", VENDOR),
+        ("https://oss.aliyuncs.com:80/a.png", VENDOR),
+        ("https://oss.aliyuncs.com/a\\b.png", VENDOR),
+        ("https://oss.aliyuncs.com/a b.png", VENDOR),
+        ("http://127.0.0.1:8089\\@evil.example/a.png", LOCAL),
     ],
 )
 def test_links_that_are_not_followed(link: str, api: ApiHost) -> None:

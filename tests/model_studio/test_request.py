@@ -97,6 +97,26 @@ def test_call_mode_chooses_the_endpoint(model: str, mode: str, path: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": None},
+        {"n": "2"},
+        {"n": True},
+        {"seed": 1.5},
+        {"width": 1024.0},
+        {"prompt": None},
+        {"negative_prompt": None},
+        {"aspect_ratio": ["1:1"]},
+        {"watermark": "no"},
+        {"prompt_extend": 1},
+    ],
+)
+def test_linked_values_of_another_type_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=next(iter(changes))):
+        make(**changes)
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"model": "gpt-image"}, "Choose one of qwen-image-2.0-pro"),

@@ -322,6 +322,19 @@ def test_cancel_while_running_tells_the_id(
     assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
 
 
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-2.0"])
+def test_cancel_while_downloading_tells_the_ids(
+    studio: Studio, sim: Simulator, clock: Any, caplog: pytest.LogCaptureFixture, model: str
+) -> None:
+    sim.faults.add("slow_answer", on="picture", seconds=0.5)
+    waiting, _ = interrupt_when("downloading 0/1", clock)
+    with pytest.raises(Interrupted):
+        generate(studio, waiting, model)
+    assert "are billed, but not fetched" in caplog.text
+    assert sim.billed[0].request_id in caplog.text
+    assert model != "wan2.6-t2i" or str(sim.billed[0].task_id) in caplog.text
+
+
 def wait_for(condition: Any) -> None:
     async def poll() -> None:
         while not condition():
@@ -371,6 +384,15 @@ def test_failed_tasks_among_good_ones_are_told(studio: Studio, waiting: Waiting,
     failed, unknown = result.info["notes"]
     assert ids[0] in failed and "InternalError.Algo" in failed
     assert "no-such-task" in unknown and "24 hours" in unknown
+
+
+def test_an_id_the_service_will_not_speak_of_spoils_no_other(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    ids = [submit(studio, waiting), submit(studio, waiting, seed=8)]
+    sim.faults.add("not_activated", on="poll", times=1)
+    result = collect(studio, waiting, *ids)
+    assert len(result.pictures) == 1
+    (note,) = result.info["notes"]
+    assert "AccessDenied.Unpurchased" in note and any(task_id in note for task_id in ids)
 
 
 def test_unknown_task(studio: Studio, waiting: Waiting) -> None:

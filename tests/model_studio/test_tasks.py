@@ -79,7 +79,7 @@ def test_unknown_names_all_three_reasons() -> None:
 
 
 def test_timeout_keeps_the_ids() -> None:
-    error = tasks.timeout(["a", "b"], ["RUNNING", ""], 120, "HTTP 502")
+    error = tasks.timeout({"a": "RUNNING", "b": ""}, 120, "HTTP 502")
     assert error.task_id == "a, b"
     assert "After 120 s 2 tasks are not finished (RUNNING, no answer; the last trouble on the line: HTTP 502)." in str(
         error

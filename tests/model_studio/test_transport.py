@@ -81,6 +81,8 @@ def test_sent_again_when_surely_unpaid(
         (200, b"<html>Log in to the hotel's network</html>"),
         (403, b"<html>blocked</html>"),
         (500, {"message": "no code"}),
+        (500, {"code": "Brand.New", "message": "nobody knows"}),
+        (504, {"code": "InternalError.BrandNew", "message": "nobody knows"}),
         (200, b'{"output": '),
     ],
 )
@@ -103,7 +105,6 @@ def test_never_sent_again_when_uncertain(
         (403, "AccessDenied", errors.AccessDenied),
         (403, "AllocationQuota.FreeTierOnly", errors.BillingProblem),
         (429, "PrepaidBillOverdue", errors.BillingProblem),
-        (500, "Brand.New", errors.ServiceFault),
         (200, "InvalidParameter", errors.ParameterRefused),
     ],
 )
@@ -137,13 +138,22 @@ def test_throttling_is_waited_out_until_the_deadline(
     exchange = script(*[answer(429, error("Throttling.RateQuota"))] * 50)
     with pytest.raises(errors.Throttled):
         create(api, waiting, exchange)
-    assert clock.slept == pytest.approx(300, abs=1)
+    assert 270 <= clock.slept <= 300
     assert 10 <= len(exchange.calls) <= 20  # pauses grow to half a minute
 
 
 @pytest.mark.parametrize(
     ("asked", "low", "high"),
-    [("7", 7, 7.2), ("120", 120, 120.2), ("9999", 0.7, 1.2), ("0", 0.7, 1.2), ("soon", 0.7, 1.2), ("-3", 0.7, 1.2)],
+    [
+        ("²", 0.7, 1.2),
+        ("9" * 5000, 0.7, 1.2),
+        ("7", 7, 7.2),
+        ("120", 120, 120.2),
+        ("9999", 0.7, 1.2),
+        ("0", 0.7, 1.2),
+        ("soon", 0.7, 1.2),
+        ("-3", 0.7, 1.2),
+    ],
 )
 def test_retry_after_is_honoured_when_sane(
     api: Api, waiting: Waiting, script: Any, answer: Any, clock: Any, asked: str, low: float, high: float
@@ -157,6 +167,8 @@ def test_the_service_never_repeats_the_key_to_the_user(api: Api, waiting: Waitin
     with pytest.raises(errors.AuthenticationFailed) as caught:
         create(api, waiting, exchange)
     assert api.key.value not in str(caught.value) and "[your key]" in str(caught.value)
+    repeated = {"output": {"message": api.key.value}, "request_id": api.key.value}
+    assert api.key.value not in str(create(api, waiting, script(answer(200, repeated))))
 
 
 class Held:
@@ -211,11 +223,71 @@ def test_a_submission_left_by_a_failing_sibling_tells_its_id_and_is_not_withdraw
     assert len(exchange.calls) == 1
 
 
-def test_the_deadline_during_a_sync_call_is_uncertain(api: Api, answer: Any) -> None:
+def test_a_call_that_takes_too_long_is_uncertain_and_told_when_it_ends(
+    api: Api, waiting: Waiting, answer: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transport, "SHORT", Timeouts(connect=1, read=1, total=0.1))
     exchange = Held(answer(200, DONE))
-    with pytest.raises(errors.SubmissionUncertain):
-        create(api, Waiting(0.05), exchange, SYNC_MESSAGES)
+    with pytest.raises(errors.SubmissionUncertain, match="not complete"):
+        create(api, waiting, exchange)
     exchange.release.set()
+    wait_until(lambda: "Task t-1 was submitted, but nobody waited for it" in caplog.text)
+    assert len(exchange.calls) == 1
+
+
+@pytest.mark.parametrize("endpoint", [SYNC_MESSAGES, ASYNC_MESSAGES])
+def test_a_call_under_way_outlives_the_users_deadline(api: Api, answer: Any, endpoint: Any) -> None:
+    """Left early it would be billed and lost; the deadline then counts again."""
+    exchange = Held(answer(200, DONE))
+    waiting = Waiting(0.05)
+    threading.Timer(0.3, exchange.release.set).start()
+    assert create(api, waiting, exchange, endpoint) == DONE
+    assert waiting.elapsed > 0.25 and waiting.deadline == waiting.started + 0.05
+
+
+def test_no_try_begins_after_the_deadline(api: Api, script: Any, answer: Any, clock: Any) -> None:
+    """It would be paid for and then left."""
+    waiting = Waiting(20, clock=clock)
+    exchange = script(*[answer(500, error("RequestTimeOut"))] * 9)
+
+    def slow(call: Any) -> Any:
+        clock.time += 19.5
+        return exchange(call)
+
+    with pytest.raises(errors.ServiceFault):
+        create(api, waiting, slow)
+    assert len(exchange.calls) == 1
+
+
+@pytest.mark.parametrize("body", [DONE, {"output": {"choices": [{"message": {"content": [{"image": LINK}]}}]}}])
+def test_what_was_paid_counts_more_than_a_code_beside_it(
+    api: Api, waiting: Waiting, script: Any, answer: Any, body: Any
+) -> None:
+    exchange = script(answer(200, {"code": "InternalError", "message": "", "request_id": "r-1", **body}))
+    assert create(api, waiting, exchange)["output"] == body["output"]
+    assert len(exchange.calls) == 1
+
+
+def test_the_phase_is_shown_again_after_a_pause(api: Api, script: Any, answer: Any, clock: Any) -> None:
+    shown: list[str] = []
+    waiting = Waiting(300, show=lambda text, fraction: shown.append(text), clock=clock)
+    create(api, waiting, script(answer(429, error("Throttling")), answer(200, DONE)), SYNC_MESSAGES)
+    assert shown[0] == "running 0 s" and "limited by the service, waiting 0 s" in shown
+    assert shown[-1].startswith("running")
+
+
+def test_a_left_submission_without_an_answer_is_told(api: Api, script: Any, caplog: pytest.LogCaptureFixture) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def breaking(call: Any) -> Any:
+        begun.set()
+        release.wait(5)
+        raise LineBroken("reset")
+
+    with pytest.raises(Interrupted):
+        create(api, Waiting(300, begun.is_set), breaking)
+    release.set()
+    wait_until(lambda: "may have been accepted and billed" in caplog.text)
 
 
 # Reading is free
@@ -231,6 +303,7 @@ def test_the_deadline_during_a_sync_call_is_uncertain(api: Api, answer: Any) -> 
         (502, b"<html>"),
         (503, {"message": "no code"}),
         (200, b"<html>"),
+        (200, {"code": "Throttling", "message": ""}),
     ],
 )
 def test_reads_are_repeated(api: Api, waiting: Waiting, script: Any, answer: Any, trouble: Any) -> None:

@@ -1,0 +1,301 @@
+"""The example workflows, as files: what a page reads in them, what they promise about money, and their pictures.
+
+That each runs is in tests/comfyui/test_examples.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from model_studio.catalog import ASPECT_RATIOS
+from model_studio.request import ImageRequest, plan
+from rig.layout import COMFYUI_VERSION, PACK_NAME, ROOT
+from rig.workflows import to_api_prompt, widget_values
+
+FOLDER = ROOT / "example_workflows"
+FILES = sorted(FOLDER.glob("*.json"))
+NOTE = "MarkdownNote"  # lives on the page only
+MUTED = 2
+TITLE_HEIGHT = 30  # of a node on the page, above its `pos`
+
+# Nodes of ComfyUI that the examples use, in the shape of GET /object_info.
+CORE: dict[str, Any] = {
+    "ImageScaleBy": {
+        "display_name": "Upscale Image By",
+        "input": {
+            "required": {
+                "image": ["IMAGE"],
+                "upscale_method": [["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]],
+                "scale_by": ["FLOAT", {"min": 0.01, "max": 8.0}],
+            }
+        },
+        "output": ["IMAGE"],
+        "output_is_list": [False],
+        "output_name": ["IMAGE"],
+    },
+    "PreviewAny": {
+        "display_name": "Preview as Text",
+        "input": {"required": {"source": ["*", {}]}},
+        "output": [],
+        "output_is_list": [],
+        "output_name": [],
+    },
+    "PrimitiveStringMultiline": {
+        "display_name": "String (Multiline)",
+        "input": {"required": {"value": ["STRING", {"multiline": True}]}},
+        "output": ["STRING"],
+        "output_is_list": [False],
+        "output_name": ["STRING"],
+    },
+    "SaveImage": {
+        "display_name": "Save Image",
+        "input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING", {}]}},
+        "output": [],
+        "output_is_list": [],
+        "output_name": [],
+    },
+}
+OURS: dict[str, Any] = json.loads((ROOT / "tests/comfyui/object_info.json").read_text("utf-8"))
+OBJECT_INFO = CORE | OURS
+
+Workflow = dict[str, Any]
+Node = dict[str, Any]
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def file(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def workflow(file: Path) -> Workflow:
+    content: Workflow = json.loads(file.read_text("utf-8"))
+    return content
+
+
+@pytest.fixture
+def nodes(workflow: Workflow) -> list[Node]:
+    """All but the notes."""
+    return [node for node in workflow["nodes"] if node["type"] != NOTE]
+
+
+@pytest.fixture
+def notes(workflow: Workflow) -> list[str]:
+    return [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE]
+
+
+def specs(node: Node) -> dict[str, Any]:
+    """Name -> [type, options] of a node's inputs."""
+    required: dict[str, Any] = OBJECT_INFO[node["type"]]["input"]["required"]
+    return {name: [*spec, {}][:2] for name, spec in required.items()}
+
+
+def is_widget(spec: list[Any]) -> bool:
+    return isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+
+
+def fits(value: Any, spec: list[Any]) -> bool:
+    """Whether a widget takes this value."""
+    kind, options = spec
+    if isinstance(kind, list) or kind == "COMBO":
+        return value in (kind if isinstance(kind, list) else options["options"])
+    if kind in ("INT", "FLOAT"):
+        right_type = type(value) is int or (kind == "FLOAT" and type(value) is float)
+        return right_type and options.get("min", value) <= value <= options.get("max", value)
+    return type(value) is {"STRING": str, "BOOLEAN": bool}[kind]
+
+
+def planned(nodes: list[Node], region: str) -> list[ImageRequest]:
+    """The requests that a run sends when `auto` means this region."""
+    requests = []
+    for node in nodes:
+        if node["mode"] == MUTED or "prompt_extend" not in specs(node):
+            continue
+        given = {"call_mode": "auto"} | widget_values(node, OBJECT_INFO[node["type"]])
+        given.pop("timeout", None)
+        linked = {socket["name"] for socket in node["inputs"] if socket["link"] is not None}
+        assert linked <= {"prompt"}, "a linked input hides the price"
+        prompt = "linked" if linked else given["prompt"]
+        requests.append(plan(**given | {"prompt": prompt, "region": region}))
+    return requests
+
+
+def test_every_workflow_has_a_thumbnail_and_every_thumbnail_a_workflow() -> None:
+    assert len(FILES) >= 4
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(
+        f"{file.stem}{suffix}" for file in FILES for suffix in (".json", ".jpg")
+    )
+
+
+def test_thumbnail_is_a_small_jpeg(file: Path) -> None:
+    thumbnail = file.with_suffix(".jpg")
+    with Image.open(thumbnail) as picture:
+        assert picture.format == "JPEG"
+        assert 512 <= picture.width <= 768
+    assert thumbnail.stat().st_size < 150_000
+
+
+def test_the_demo_finds_its_poster() -> None:
+    assert [file for file in FILES if file.stem.startswith("Qwen poster")]
+
+
+def test_format_is_the_one_that_pages_save(workflow: Workflow) -> None:
+    assert workflow["version"] == 0.4
+    assert {"last_node_id", "last_link_id", "nodes", "links", "groups", "config", "extra"} <= set(workflow)
+    for node in workflow["nodes"]:
+        assert {"id", "type", "pos", "size", "flags", "order", "mode", "inputs", "outputs", "properties"} <= set(node)
+
+
+def test_ids_are_unique(workflow: Workflow) -> None:
+    for numbers, last in (
+        ([node["id"] for node in workflow["nodes"]], workflow["last_node_id"]),
+        ([link[0] for link in workflow["links"]], workflow["last_link_id"]),
+    ):
+        assert len(set(numbers)) == len(numbers)
+        assert max(numbers) == last
+    assert sorted(node["order"] for node in workflow["nodes"]) == list(range(len(workflow["nodes"])))
+
+
+def test_links_agree_with_both_ends(workflow: Workflow) -> None:
+    by_id = {node["id"]: node for node in workflow["nodes"]}
+    named: dict[str, set[int]] = {"inputs": set(), "outputs": set()}
+    for node in workflow["nodes"]:
+        named["inputs"] |= {socket["link"] for socket in node["inputs"]} - {None}
+        named["outputs"] |= {link for socket in node["outputs"] for link in socket["links"] or ()}
+    assert named["inputs"] == named["outputs"] == {link[0] for link in workflow["links"]}
+    for number, source, output, target, slot, kind in workflow["links"]:
+        start, end = by_id[source]["outputs"][output], by_id[target]["inputs"][slot]
+        assert number in start["links"]
+        assert number == end["link"]
+        assert kind == start["type"]
+        assert end["type"] in (kind, "*")
+        assert by_id[source]["order"] < by_id[target]["order"]
+
+
+def test_nodes_say_which_pack_they_are_of(workflow: Workflow) -> None:
+    """ "Install missing nodes" reads it."""
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    assert version
+    for node in workflow["nodes"]:
+        properties = node["properties"]
+        of_pack = (properties["cnr_id"], properties["ver"])
+        assert of_pack == ((PACK_NAME, version[1]) if node["type"] in OURS else ("comfy-core", COMFYUI_VERSION))
+        assert properties.get("Node name for S&R") == (None if node["type"] == NOTE else node["type"])
+
+
+def test_sockets_are_those_of_the_nodes(nodes: list[Node]) -> None:
+    for node in nodes:
+        inputs = {
+            name: ("COMBO" if isinstance(kind, list) else kind, {"name": name} if is_widget([kind]) else None)
+            for name, (kind, _) in specs(node).items()
+        }
+        assert {socket["name"]: (socket["type"], socket.get("widget")) for socket in node["inputs"]} == inputs
+        info = OBJECT_INFO[node["type"]]
+        outputs = [(socket["name"], socket["type"], socket.get("shape") == 6) for socket in node["outputs"]]
+        assert outputs == list(zip(info["output_name"], info["output"], info["output_is_list"], strict=True))
+
+
+def test_widgets_hold_values_that_they_take(nodes: list[Node]) -> None:
+    for node in nodes:
+        widgets = {name: spec for name, spec in specs(node).items() if is_widget(spec)}
+        controls = sum(bool(spec[1].get("control_after_generate")) for spec in widgets.values())
+        assert len(node["widgets_values"]) == len(widgets) + controls
+        for name, value in widget_values(node, OBJECT_INFO[node["type"]]).items():
+            assert fits(value, widgets[name]), f"{node['type']}: {name} is {value!r}"
+
+
+def test_run_again_buys_nothing(nodes: list[Node]) -> None:
+    for node in nodes:
+        after_seed = [name for name, spec in specs(node).items() if is_widget(spec)]
+        if "seed" in after_seed:
+            assert node["widgets_values"][after_seed.index("seed") + 1] == "fixed"
+
+
+@pytest.mark.parametrize("region", ["cn-beijing", "ap-southeast-1"])
+def test_each_request_can_be_sent_without_a_warning(nodes: list[Node], region: str) -> None:
+    requests = planned(nodes, region)
+    assert requests
+    for request in requests:
+        assert request.notes == ()
+
+
+def test_every_picture_is_saved(workflow: Workflow) -> None:
+    """What was paid for is not left to a preview, which ComfyUI forgets."""
+    prompt = to_api_prompt(workflow, OBJECT_INFO)
+    saved = {node_id for node_id, node in prompt.items() if node["class_type"] == "SaveImage"}
+    for _ in prompt:  # one step back at a time, as many as there can be
+        inputs = [value for node_id in saved for value in prompt[node_id]["inputs"].values()]
+        saved |= {value[0] for value in inputs if isinstance(value, list)}
+    assert {node_id for node_id, node in prompt.items() if node["class_type"] in OURS} <= saved
+
+
+def test_notes_say_what_is_bought(nodes: list[Node], notes: list[str]) -> None:
+    """In English and in Chinese: the count and the list prices of the catalog."""
+    english, chinese = notes
+    in_china, elsewhere = planned(nodes, "cn-beijing"), planned(nodes, "ap-southeast-1")
+    count = sum(request.n for request in in_china)
+    assert f"**{count} picture{'s' if count > 1 else ''}**" in english
+    assert f"**{count} 張圖**" in chinese
+    for note in notes:
+        assert re.search(rf"CNY {total(in_china):.2f}(?!\d)", note)
+        assert re.search(rf"USD {total(elsewhere):g}(?!\d)", note)
+
+
+def total(requests: list[ImageRequest]) -> float:
+    return round(sum(request.price[0] * request.n for request in requests if request.price), 4)
+
+
+def test_notes_tell_where_the_key_is_and_why_the_seed_is_fixed(notes: list[str]) -> None:
+    for note in notes:
+        assert "**DASHSCOPE_API_KEY**" in note
+        assert "**fixed**" in note
+
+
+def test_notes_name_models_and_sizes_that_are_drawn(nodes: list[Node], notes: list[str]) -> None:
+    for request in planned(nodes, "cn-beijing"):
+        for note in notes:
+            assert f"**{request.model.name}**" in note
+            for ratio in set(ASPECT_RATIOS) & set(re.findall(r"\d+:\d+", note)):
+                assert request.model.ratio_sizes[ratio] == request.size
+            for side in re.findall(r"(\d+ × \d+) (?:pixels|像素)", note):
+                assert side == str(request.size).replace("*", " × ")
+
+
+def test_nothing_private_is_inside(file: Path) -> None:
+    """No key, no path of a machine, no address."""
+    text = file.read_text("utf-8")
+    assert not re.search(r"\bsk-|api_key\"|https?:|www\.|localhost|\d+\.\d+\.\d+\.\d+", text, re.I)
+    assert not re.search(r"(?<![\w/])/(home|Users|root|tmp|var|mnt|opt|workspace)/|[A-Za-z]:\\\\", text)
+
+
+def test_nodes_do_not_overlap(workflow: Workflow) -> None:
+    boxes = {}
+    for node in workflow["nodes"]:
+        (left, top), (width, height) = node["pos"], node["size"]
+        boxes[node["id"]] = (left, top - TITLE_HEIGHT, left + width, top + height)
+    for (one, a), (other, b) in itertools.combinations(boxes.items(), 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, f"nodes {one} and {other}"
+
+
+def test_links_lead_to_the_right(workflow: Workflow) -> None:
+    by_id = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, _, target, _, _ in workflow["links"]:
+        assert by_id[source]["pos"][0] + by_id[source]["size"][0] <= by_id[target]["pos"][0]
+
+
+def test_a_node_is_in_one_group_or_in_none(workflow: Workflow) -> None:
+    for node in workflow["nodes"]:
+        (left, top), (width, height) = node["pos"], node["size"]
+        for x, y, wide, tall in (group["bounding"] for group in workflow["groups"]):
+            inside = x <= left and y <= top - TITLE_HEIGHT and left + width <= x + wide and top + height <= y + tall
+            outside = left + width <= x or x + wide <= left or top + height <= y or y + tall <= top - TITLE_HEIGHT
+            assert inside or outside, f"node {node['id']} lies across the border of a group"
