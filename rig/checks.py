@@ -42,7 +42,7 @@ def steps(pytest_args: list[str]) -> list[Step]:
     return [
         Step("ruff check", "ruff", ("check",)),
         Step("ruff format", "ruff", ("format", "--check")),
-        Step("mypy", "mypy", ("model_studio", "simulator", "rig")),
+        Step("mypy", "mypy", ("model_studio", "simulator", "rig", "benchmarks")),
         Step("mypy nodes", "mypy", ("--config-file", str(ROOT / "pyproject.toml"), *loose, *nodes), cwd=package.parent),
         Step("pytest", "pytest", tuple(pytest_args)),
     ]
