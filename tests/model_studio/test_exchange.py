@@ -79,7 +79,7 @@ def test_signed_links_are_not_in_the_debug_log(
     exchange: Exchange, raw_server: Any, reactions: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     send, _ = reactions
-    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    server = raw_server(send(OK + b"Content-Length: 0\r\nConnection: close\r\n\r\n"))
     with caplog.at_level("DEBUG"):
         exchange(call(server.url + "/oss/a.png?Expires=1&Signature=secret"))
         exchange(call(server.url + "/tasks?page=2"))
@@ -168,7 +168,7 @@ def test_a_netrc_login_replaces_no_header(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    server = raw_server(send(OK + b"Content-Length: 0\r\nConnection: close\r\n\r\n"))
     exchange(call(server.url, headers={"Authorization": "Bearer k"}))
     exchange(call(server.url))
     assert b"Authorization: Bearer k" in server.requests[0]
