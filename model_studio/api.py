@@ -9,7 +9,7 @@ from typing import Any
 from .advice import service_error
 from .answers import read_task, text
 from .credentials import ApiKey
-from .errors import ServiceError
+from .errors import AuthenticationFailed, ServiceError
 from .exchange import Answer, Call, Timeouts
 from .regions import ApiHost
 
@@ -53,10 +53,13 @@ class Api:
             return body
         if not code and answer.status >= 500:
             return None
-        return service_error(
+        error = service_error(
             code,
             text(told.get("message")),
             region=self.host.region,
             http_status=answer.status,
             request_id=content.request_id,
         )
+        if isinstance(error, AuthenticationFailed):
+            error.advice += f" The key came from {self.key.source} and was sent to {self.host.base_url}."
+        return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from .errors import ConfigurationError, KeyMissing
 from .regions import key_variable
 
 _KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_ASSIGNMENT = re.compile(r"[A-Z_]+=")
 # Pasting into some terminals leaves a Ctrl-V (0x16) before the key.
 _PASTED = string.whitespace + "\x16\ufeff"
 
@@ -66,6 +68,10 @@ def _from_file(path: Path, source: str) -> ApiKey:
 
 def _checked(value: str, source: str) -> ApiKey:
     """Refuses what no HTTP header can carry. No test by prefix or length: kinds of keys differ (documentation)."""
+    if value[0] in "\"'" or _ASSIGNMENT.match(value):
+        raise ConfigurationError(
+            f"What {source} holds is more than the API key.", "It holds the bare key: no quotes, no NAME= before it."
+        )
     if not _KEY_CHARACTERS.issuperset(value):
         raise ConfigurationError(
             f"What {source} holds cannot be an API key: it has blanks, line ends or characters outside ASCII.",

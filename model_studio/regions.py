@@ -75,6 +75,11 @@ def _replaced(region: str, url: str, environ: Mapping[str, str]) -> ApiHost:
         raise ConfigurationError(
             "DASHSCOPE_HTTP_BASE_URL is no usable address.", "It looks like https://dashscope.aliyuncs.com/api/v1."
         )
+    if not re.search(r"/api/v\d+$", parts.path):
+        raise ConfigurationError(
+            f"DASHSCOPE_HTTP_BASE_URL leads to {parts.netloc}{parts.path}, which is not the API.",
+            "The address ends in /api/v1, for instance https://dashscope.aliyuncs.com/api/v1.",
+        )
     if parts.scheme == "http" and is_vendor_host(parts.hostname):
         raise ConfigurationError(
             "DASHSCOPE_HTTP_BASE_URL would send your key unencrypted.", "Write https:// instead of http://."
@@ -102,7 +107,7 @@ def _default_region(environ: Mapping[str, str]) -> str:
     named = environ.get("DASHSCOPE_API_REGION", "").strip()
     if named and named not in REGIONS:
         raise ConfigurationError(
-            f"DASHSCOPE_API_REGION is {named!r}, where no text-to-image model is known.",
+            f"DASHSCOPE_API_REGION is {named!r}, which is no region with text-to-image models.",
             f"Set it to one of {', '.join(REGIONS)}.",
         )
     if named:

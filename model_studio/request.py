@@ -9,6 +9,7 @@ from typing import Any
 
 from . import catalog
 from .catalog import Endpoint, Model, Size
+from .catalog.sizes import OneOf
 from .errors import InvalidRequest
 
 CUSTOM = "custom"
@@ -135,8 +136,8 @@ def check_region(model: Model, region: str) -> None:
 
 def check_n(model: Model, n: int) -> None:
     if not 1 <= n <= model.max_n:
-        allowed = "1 picture" if model.max_n == 1 else f"1 to {model.max_n} pictures"
-        raise InvalidRequest(f"{model.name} cannot make {n} pictures in one request.", f"It makes {allowed}: set n.")
+        allowed = "1" if model.max_n == 1 else f"1 to {model.max_n}"
+        raise InvalidRequest(f"{model.name} cannot make {n} pictures in one request.", f"Set n to {allowed}.")
 
 
 def check_call_mode(model: Model, call_mode: str) -> Endpoint:
@@ -162,10 +163,10 @@ def check_size(model: Model, aspect_ratio: str, width: int, height: int) -> Size
         return model.ratio_sizes[aspect_ratio]
     size = Size(width, height)
     if min(width, height) < 1 or not any(rule.accepts(size) for rule in model.size_rules):
-        recommended = ", ".join(str(size) for size in model.ratio_sizes.values())
+        rule = model.size_rules[-1]
+        recommended = f" Recommended: {', '.join(map(str, model.ratio_sizes.values()))}."
         raise InvalidRequest(
-            f"{model.name} cannot draw {size}.",
-            f"It takes {model.size_rules[-1]}. Recommended: {recommended}.",
+            f"{model.name} cannot draw {size}.", f"It takes {rule}." + ("" if isinstance(rule, OneOf) else recommended)
         )
     return size
 

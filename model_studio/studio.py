@@ -85,7 +85,7 @@ class Studio:
             "size": _sizes(got),
             "image_count": len(got),
             "cost": _cost(request, len(answer.drawn.links)),
-            "times": {**_times(waiting, drawing_seconds), **answer.times},
+            "times": {**_times(waiting, drawing_seconds), "task_utc+8": answer.times},
             "notes": [*request.notes, *_surprises(request, got), *notes],
         }
         return Result(got, _used_prompt([answer.drawn]) or request.prompt, info)
@@ -180,6 +180,7 @@ class Studio:
                 "It may be billed. Please report this with the request id.",
                 request_id=submitted.request_id or None,
             )
+        log.info("Submitted task %s (%s, n=%d, %s).", submitted.task_id, request.model.name, request.n, request.region)
         return submitted
 
 

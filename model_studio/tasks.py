@@ -31,7 +31,7 @@ def parse_ids(text: str) -> list[str]:
 
     Raises InvalidRequest where there is none, or one has characters that no id has.
     """
-    ids = list(dict.fromkeys(part for part in re.split(r"[\s,;，；]+", text) if part))
+    ids = list(dict.fromkeys(part for part in re.split(r"[\s,;，；\"']+", text) if part))
     if not ids:
         raise InvalidRequest(
             "There is no task id.", "Paste the id that Submit Text2Image Task gave, or link its output."
@@ -39,7 +39,8 @@ def parse_ids(text: str) -> list[str]:
     for task_id in ids:
         if not is_id(task_id):
             raise InvalidRequest(
-                f"{task_id[:60]!r} is no task id.", "Ids look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa."
+                f"{task_id[:60]!r} is no task id.",
+                "Enter the ids alone; they look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa.",
             )
     return ids
 

@@ -6,13 +6,18 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..model_studio import request
+from ..model_studio import catalog, request
 from ..model_studio.catalog import ASPECT_RATIOS, Model
 from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
 from .comfyui import studio
 
 CATEGORY = "Model Studio"
+RECOMMENDED = {
+    "Complex text and posters": ("qwen-image-2.0-pro", "wan2.6-t2i"),
+    "photographs": ("wan2.6-t2i", "wan2.5-t2i-preview"),
+    "free sizes": ("qwen-image-2.0-pro", "qwen-image-2.0", "wan2.6-t2i"),
+}
 
 
 def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input]:
@@ -29,8 +34,7 @@ def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input
             "model",
             options=[model.name for model in models],
             default=models[0].name,
-            tooltip="The model that draws. Complex text and posters: qwen-image-2.0-pro or wan2.6-t2i; "
-            "photographs: wan2.6-t2i or wan2.5-t2i-preview; free sizes: qwen-image-2.0 or Wan.",
+            tooltip=_model_tooltip([model.name for model in models]),
         ),
         io.Combo.Input(
             "aspect_ratio",
@@ -76,7 +80,8 @@ def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input
             "prompt_extend",
             default=True,
             tooltip="Lets the service rewrite the prompt in more detail: better pictures from short prompts, 3 to 5 "
-            "seconds longer. Switch it off for full control. z-image-turbo costs twice as much with it.",
+            "seconds longer. Switch it off for full control."
+            + (" z-image-turbo costs twice as much with it." if catalog.find("z-image-turbo") in models else ""),
         ),
         io.Boolean.Input(
             "watermark", default=False, tooltip="Draws the service's watermark into the lower right corner."
@@ -105,18 +110,27 @@ def call_inputs() -> list[io.Input]:
             tooltip="sync: one long request. async: a task that can be found again by its id. auto: a task where the "
             "model allows it.",
         ),
-        timeout_input(300),
+        timeout_input(
+            300,
+            "A sync call always gets the 300 seconds the service takes for it: left early it would be lost.",
+        ),
     ]
 
 
-def timeout_input(default: int) -> io.Input:
+def _model_tooltip(names: list[str]) -> str:
+    """The specification's advice on choosing, of the models in the list."""
+    advice = {use: " or ".join(name for name in best if name in names) for use, best in RECOMMENDED.items()}
+    return "The model that draws. " + "; ".join(f"{use}: {best}" for use, best in advice.items() if best) + "."
+
+
+def timeout_input(default: int, more: str) -> io.Input:
     return io.Int.Input(
         "timeout",
         default=default,
         min=10,
         max=86400,
         tooltip="Seconds to wait for the service. A task goes on after that and can be fetched with the Task Poller "
-        "for 24 hours. A sync call always gets the 300 seconds the service takes for it: left early it would be lost.",
+        "for 24 hours. " + more,
     )
 
 

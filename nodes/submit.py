@@ -39,4 +39,5 @@ class SubmitText2Image(io.ComfyNode):
         request = plan(TASK_MODELS, call_mode="async", **inputs)
         with running(cls, PATIENCE) as waiting:
             task_id, info = await studio().submit(request, waiting)
-        return io.NodeOutput(task_id, finish(cls, info, f"submitted: {task_id}"))
+        # In the history too: whoever queued this node alone through the API finds the id there.
+        return io.NodeOutput(task_id, finish(cls, info, f"submitted: {task_id}"), ui={"text": (task_id,)})

@@ -34,6 +34,7 @@ def main() -> int:
     """Do what the command line asks."""
     options = build_parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended too
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs inherit it as ignored
     try:
         return serve(options)
     except RigError as error:
@@ -65,10 +66,12 @@ def serve(options: Namespace) -> int:
         print(f"ComfyUI:   {comfy.url}/   (examples: Workflow > Browse Templates > Extensions)")
         if simulator_url:
             print(f"Simulator: {simulator_url}/_simulator/")
-        print(f"Log:       {comfy.log_file}", flush=True)
-        if has_terminal():
+        print(f"Log:       {comfy.log_file}   (its ERROR about workflow templates is harmless)", flush=True)
+        if options.command == "comfyui" or has_terminal():
             print("Press Ctrl-C to stop.", flush=True)
             comfy.process.wait()
+            return 0
+    print("There is no terminal, so the servers were stopped again. They stay up with: python3 -m rig comfyui")
     return 0
 
 

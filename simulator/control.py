@@ -28,6 +28,7 @@ class Control:
         self.face, self.service = face, face.service
 
     def add_to(self, app: web.Application) -> None:
+        app.router.add_get("/", self._to_page)
         app.router.add_get("/_simulator/", self._page)
         app.router.add_get("/_simulator/requests", self._requests)
         app.router.add_get("/_simulator/billing", self._billing)
@@ -88,6 +89,9 @@ class Control:
             "status": received.status,
         }
 
+    async def _to_page(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound("/_simulator/")
+
     async def _page(self, request: web.Request) -> web.Response:
         now, origin = self.service.clock.now(), f"{request.scheme}://{request.host}"
         tasks = [
@@ -96,7 +100,7 @@ class Control:
         ]
         billed = self.service.billed
         charges = [(c.model, c.region, c.images, c.size, c.task_id or "synchronous") for c in reversed(billed[-20:])]
-        models = [(m.id, ", ".join(m.regions), m.size, f"1 to {m.n_max}, else {m.n}") for m in MODELS.values()]
+        models = [(m.id, ", ".join(m.regions), m.size, f"1 to {m.n_max}; {m.n} when absent") for m in MODELS.values()]
         keys = [(key, account.region, account.id) for key, account in self.service.config.keys.items()]
         body = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model Studio simulator</title>
 <style>{STYLE}</style></head><body><h1>Model Studio simulator</h1>

@@ -142,8 +142,9 @@ def _label(pen: ImageDraw.ImageDraw, drawing: Drawing) -> None:
     margin = unit // 40
     small, large = font(max(10, unit // 50)), font(max(12, unit // 24))
     left, top, right, bottom = pen.textbbox((margin * 2, margin * 2), "SIMULATED", font=large)
-    box = (left - margin, top - margin * 0.6, right + margin, bottom + margin * 0.6)
-    pen.rounded_rectangle(box, radius=margin * 0.6, fill=(0, 0, 0, 150))
+    box = (left - margin, top - margin // 2, right + margin, bottom + margin // 2)
+    # Whole pixels: the parts of the shape would overlap, and the see-through colour show where they do.
+    pen.rounded_rectangle([round(side) for side in box], radius=margin // 2, fill=(0, 0, 0, 150))
     pen.text((margin * 2, margin * 2), "SIMULATED", font=large, fill=(255, 255, 255, 255))
     facts = f"{drawing.model} · {drawing.width}*{drawing.height} · seed {drawing.seed}"
     foot = drawing.height - margin

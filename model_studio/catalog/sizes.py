@@ -53,7 +53,7 @@ class Area:
         return self.smallest.pixels <= size.pixels <= self.largest.pixels and in_ratio
 
     def __str__(self) -> str:
-        area = f"width × height from {self.smallest} to {self.largest} pixels"
+        area = f"{self.smallest.pixels} ({self.smallest}) to {self.largest.pixels} ({self.largest}) pixels in all"
         return area if self.max_ratio is None else f"{area}, sides at most {self.max_ratio}:1"
 
 
@@ -71,7 +71,8 @@ class Sides:
         return in_range and size.pixels <= self.largest.pixels
 
     def __str__(self) -> str:
-        return f"sides from {self.shortest} to {self.longest} pixels and at most {self.largest} pixels in all"
+        area = f"{self.largest.pixels} ({self.largest}) pixels in all"
+        return f"sides from {self.shortest} to {self.longest} pixels, at most {area}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "h
         (
             "ModelStudioQwenText2Image",
             {"aspect_ratio": "custom", "width": 200, "height": 200},
-            "qwen-image-2.0-pro cannot draw 200*200. It takes width × height from 512*512 to 2048*2048 pixels, "
+            "qwen-image-2.0-pro cannot draw 200*200. It takes 262144 (512*512) to 4194304 (2048*2048) pixels in all, "
             "sides at most 8:1. Recommended: 2048*2048, 2688*1536",
         ),
         (
@@ -28,12 +28,12 @@ SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "h
             {"model": "qwen-image-max", "aspect_ratio": "custom", "width": 1024, "height": 1024},
             "It takes one of 1664*928, 1472*1104, 1328*1328, 1104*1472, 928*1664.",
         ),
-        ("ModelStudioQwenText2Image", {"model": "qwen-image", "n": 2}, "It makes 1 picture: set n."),
+        ("ModelStudioQwenText2Image", {"model": "qwen-image", "n": 2}, "Set n to 1."),
         ("ModelStudioQwenText2Image", {"call_mode": "async"}, "Set call_mode to auto or sync."),
         ("ModelStudioQwenText2Image", {"region": "us-east-1"}, "It is in cn-beijing and ap-southeast-1"),
         ("ModelStudioQwenText2Image", {"model": "wan2.6-t2i"}, "Choose one of qwen-image-2.0-pro"),
         ("ModelStudioWanText2Image", {"prompt": " "}, "The prompt is empty."),
-        ("ModelStudioWanText2Image", {"n": 7}, "It makes 1 to 4 pictures: set n."),
+        ("ModelStudioWanText2Image", {"n": 7}, "Set n to 1 to 4."),
         ("ModelStudioWanText2Image", {"region": "mars"}, "Choose one of auto, cn-beijing"),
         ("ModelStudioWanText2Image", {"seed": -1}, "-1"),
         ("ModelStudioSubmitText2Image", {"model": "qwen-image-2.0-pro"}, "Choose one of wan2.6-t2i"),

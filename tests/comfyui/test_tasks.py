@@ -30,9 +30,11 @@ def submitted(comfy: ComfyUI, sim: Simulator, new_graph: Any, new_seed: Any) -> 
 
 
 def test_submit_can_be_queued_alone(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
-    graph.add("ModelStudioSubmitText2Image", prompt="alone", seed=new_seed(), **SMALL)
+    node = graph.add("ModelStudioSubmitText2Image", prompt="alone", seed=new_seed(), **SMALL)
     run = comfy.run(graph)
     assert run.status == "success"
+    task_id = run.text(node)  # in the history, for those who have no page open
+    assert f"Submitted task {task_id} (wan2.2-t2i-flash, n=1, cn-beijing)" in comfy.log()
     assert run.ended_at - run.started_at < 2
     assert len([seen for seen in sim.requests if "/services/" in seen.path]) == 1
 

@@ -79,6 +79,13 @@ def test_what_no_header_can_carry_is_refused_without_repeating_it(value: str) ->
     assert value not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ['"sk-1"', "'sk-1'", "DASHSCOPE_API_KEY=sk-1"])
+def test_more_than_the_key_is_explained(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="no quotes, no NAME=") as caught:
+        find_key("cn-beijing", {"DASHSCOPE_API_KEY": value})
+    assert "sk-1" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b" \n", "sk-1".encode("utf-16"), b"\xff\xff\xff"])
 def test_files_that_hold_no_key(home: Path, content: bytes) -> None:
     (home / ".dashscope" / "api_key").write_bytes(content)

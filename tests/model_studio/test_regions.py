@@ -72,6 +72,8 @@ def test_replaced_address(region: str, environ: dict[str, str], expected: tuple[
         ("auto", {BASE: "ftp://host/api/v1"}, "no usable address"),
         ("auto", {BASE: "https://user:pw@host/api/v1"}, "no usable address"),
         ("auto", {BASE: "https://host:99999/api/v1"}, "no usable address"),
+        ("auto", {BASE: "http://127.0.0.1:8089"}, "ends in /api/v1"),
+        ("auto", {BASE: "https://dashscope.aliyuncs.com/compatible-mode/v1"}, "ends in /api/v1"),
         ("auto", {BASE: "http://dashscope.aliyuncs.com/api/v1"}, "unencrypted"),
         ("cn-beijing", {BASE: "https://dashscope-intl.aliyuncs.com/api/v1"}, "asks for cn-beijing"),
         ("auto", {"DASHSCOPE_API_REGION": "eu-central-1"}, "eu-central-1"),

@@ -121,9 +121,9 @@ def test_linked_values_of_another_type_are_refused(changes: dict[str, Any]) -> N
     [
         ({"model": "gpt-image"}, "Choose one of qwen-image-2.0-pro"),
         ({"prompt": "  \n"}, "prompt is empty"),
-        ({"model": "qwen-image-max", "n": 2}, "1 picture: set n"),
-        ({"n": 5}, "1 to 4 pictures"),
-        ({"n": 0}, "1 to 4 pictures"),
+        ({"model": "qwen-image-max", "n": 2}, "Set n to 1."),
+        ({"n": 5}, "Set n to 1 to 4."),
+        ({"n": 0}, "Set n to 1 to 4."),
         ({"seed": -1}, f"0 to {MAX_SEED}"),
         ({"seed": MAX_SEED + 1}, f"0 to {MAX_SEED}"),
         ({"model": "qwen-image-2.0-pro", "call_mode": "async"}, "Set call_mode to auto or sync"),

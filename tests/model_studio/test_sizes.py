@@ -41,5 +41,5 @@ def test_one_of() -> None:
 
 def test_words() -> None:
     assert str(Size(1664, 928)) == "1664*928"
-    assert str(Area(Size(1, 1), Size(2, 2), "", 8)) == "width × height from 1*1 to 2*2 pixels, sides at most 8:1"
+    assert str(Area(Size(1, 1), Size(2, 2), "", 8)) == "1 (1*1) to 4 (2*2) pixels in all, sides at most 8:1"
     assert str(OneOf(sizes("1*2", "3*4"), "")) == "one of 1*2, 3*4"

@@ -157,8 +157,9 @@ def test_spelling_by_region(studio: Studio, waiting: Waiting, sim: Simulator, en
 
 def test_a_key_of_another_region_is_explained(studio: Studio, waiting: Waiting, sim: Simulator, environ: Any) -> None:
     environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("ap-southeast-1")
-    with pytest.raises(errors.AuthenticationFailed, match="Keys belong to one region"):
+    with pytest.raises(errors.AuthenticationFailed, match="Keys belong to one region") as caught:
         generate(studio, waiting, "wan2.6-t2i")
+    assert "came from DASHSCOPE_API_KEY_CN_BEIJING and was sent to http://127.0.0.1" in str(caught.value)
 
 
 def test_the_queue_of_phases(studio: Studio, sim: Simulator, clock: Any) -> None:

@@ -33,6 +33,7 @@ def test_schedule_of_the_specification() -> None:
         (" a-1, b-2\n c-3\t\r\n", ["a-1", "b-2", "c-3"]),
         ("a-1,a-1 b-2", ["a-1", "b-2"]),
         ("a-1，b-2；c-3", ["a-1", "b-2", "c-3"]),
+        ('"a-1", "b-2"', ["a-1", "b-2"]),
     ],
 )
 def test_ids(text: str, ids: list[str]) -> None:
