@@ -2,10 +2,11 @@
 
 catalog      every model as data: ids, endpoints, sizes, limits, prices, with the source of each fact
 request      what the user asked for, checked, as the JSON the service reads
-credentials  the key of a region; regions: where a region's API lives
+credentials  the key of a region; regions: where a region's API lives; api: both together, signs calls
 exchange     one HTTP exchange with its time-outs; transport: the one retry policy
-answers      the service's JSON as typed values; tasks: states and the polling schedule
-pictures     download rules, bytes to numpy arrays
+answers      the service's JSON as typed values
+tasks        ids, states and the polling schedule; polling: asks until tasks have ended
+pictures     download rules, bytes to numpy arrays; gallery: fetches all pictures of an answer
 errors       one tree of exceptions; advice: what each code of the service means for the user
 waiting      threads, pauses and Cancel for a run
 studio       puts them together: generate, submit, collect

@@ -21,6 +21,7 @@ MAX_PIXELS = 2 * 4096 * 4096
 # That area as an uncompressed 8-bit RGB file, and some room.
 MAX_BYTES = 112 * 2**20
 _LINK = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?/[!-\[\]-~]*")
+_PORTS = {"https": "443", "http": "80"}
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -52,11 +53,9 @@ def check_link(link: str, api: ApiHost) -> str:
     own = urlsplit(api.base_url)
     if api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
         return link
-    if is_vendor_host(match["host"]) and (match["scheme"], match["port"]) in (("https", None), ("https", "443")):
-        return link
-    if is_vendor_host(match["host"]) and (match["scheme"], match["port"]) in (("http", None), ("http", "80")):
+    if is_vendor_host(match["host"]) and match["port"] in (None, _PORTS[match["scheme"]]):
         # Older answers carry http links (recorded); the same object is served over https.
-        return urlunsplit(parts._replace(scheme="https", netloc=match["host"]))
+        return link if match["scheme"] == "https" else urlunsplit(parts._replace(scheme="https", netloc=match["host"]))
     raise PictureRefused(
         f"The service sent a link to {match['host']}, which is not the vendor's.",
         "It was not opened. " + _REPORT,

@@ -27,8 +27,6 @@ from .waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-_POLLER = " The Task Poller can fetch its pictures for 24 hours."
-
 
 @dataclass(frozen=True)
 class Result:
@@ -72,10 +70,10 @@ class Studio:
             raise
         except BaseException:
             log.warning(
-                "Pictures were drawn and are billed, but not fetched (request %s, task %s).%s",
+                "Pictures were drawn and are billed, but not fetched (request %s, task %s). %s",
                 answer.request_id,
                 answer.task_id or "none",
-                _POLLER if answer.task_id else "",
+                tasks.POLLER if answer.task_id else "",
             )
             raise
         info = {
@@ -168,7 +166,7 @@ class Studio:
             if waiting.interrupted() and polling.may_be_pending:
                 self._transport.withdraw(api, task_id)
             else:
-                log.warning("Task %s goes on at the service.%s", task_id, _POLLER)
+                log.warning("Task %s goes on at the service. %s", task_id, tasks.POLLER)
             raise
         return replace(_ended_well(answer, task_id, api.host.region), request_id=submitted.request_id)
 

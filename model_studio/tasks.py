@@ -15,6 +15,8 @@ FINAL = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 # Words for the node; any other state (SUSPENDED is in the SDK's constants) is shown as the service writes it.
 WORDS = {PENDING: "queued", RUNNING: "running"}
 
+POLLER = "The Task Poller can fetch its pictures for 24 hours."
+
 # Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
 _SCHEDULE = ((30, 3), (120, 5))
 _LATER = 10

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from . import pictures
+from . import pictures, tasks
 from .answers import read_task
 from .api import Api
 from .catalog import Endpoint
@@ -139,9 +139,9 @@ class Transport:
         except DeadlinePassed as passed:
             raise pictures.unreachable(host, str(passed)) from None
 
-    def withdraw(self, api: Api, task_id: str) -> Future[None]:
+    def withdraw(self, api: Api, task_id: str) -> None:
         """Cancels a task that may still be PENDING, in the background; the log tells how that went."""
-        return start(self._withdraw, api, task_id)
+        start(self._withdraw, api, task_id)
 
     async def _get(self, call: Call, settle: Callable[[Answer], T | None], waiting: Waiting) -> T:
         """Asks again and again until `settle` makes something of the answer, or raises."""
@@ -196,7 +196,7 @@ class Transport:
         if late.task_id and withdraw:
             self.withdraw(api, late.task_id)
         elif late.task_id:
-            log.warning("Task %s was submitted, but nobody waited for it. %s", late.task_id, _POLLER)
+            log.warning("Task %s was submitted, but nobody waited for it. %s", late.task_id, tasks.POLLER)
         else:
             log.warning("A request that was left may have been accepted and billed (request id %s).", late.request_id)
 
@@ -208,10 +208,7 @@ class Transport:
         if isinstance(outcome, dict):
             log.info("Task %s was canceled before it ran; it is not billed.", task_id)
         else:
-            log.warning("Task %s could not be canceled any more and may be billed. %s", task_id, _POLLER)
-
-
-_POLLER = "The Task Poller can fetch its pictures for 24 hours."
+            log.warning("Task %s could not be canceled any more and may be billed. %s", task_id, tasks.POLLER)
 
 
 def _may_repeat(error: ModelStudioError, tries: int) -> bool:

@@ -168,7 +168,7 @@ def tls_server(tmp_path: Path) -> Iterator[str]:
     authority.issue_cert("127.0.0.1").configure_cert(context)
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *args: None  # type: ignore[method-assign]  # the refused handshake is meant
+    server.handle_error = lambda *args: None  # the refused handshake is meant
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"https://127.0.0.1:{server.server_port}"
     server.shutdown()
