@@ -70,7 +70,7 @@ class RateLimit:
     """Published limit per account: `submits` in `per_seconds`, tasks at work at the same time (None: no limit)."""
 
     submits: int
-    per_seconds: int
+    per_seconds: float
     concurrent: int | None = None
 
 
