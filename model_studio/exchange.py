@@ -21,6 +21,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from .peers import NotPublic, PublicPool
+
 USER_AGENT = "model-studio-text2image/0.1"
 _PIECE = 16 * 1024  # bytes
 _POOL = 64  # connections kept open per host
@@ -37,7 +39,12 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Call:
-    """An HTTP request. `fresh`: over a new connection, never a kept one that may be dead without our knowing."""
+    """An HTTP request.
+
+    fresh   over a new connection, never a kept one that may be dead without our knowing
+    public  only over https to a public address, see `peers`; behind a proxy, which looks the name up itself, this
+            cannot be known and is not asked
+    """
 
     method: str
     url: str
@@ -45,6 +52,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     fresh: bool = False
+    public: bool = False
     max_bytes: int = 16 * 2**20
 
 
@@ -90,22 +98,27 @@ class Exchange:
     """Sends calls over kept connections. Holds no key: whoever makes a call puts its headers in."""
 
     def __init__(self) -> None:
-        self._session = _session()
+        self._kept = {public: _session(public) for public in (False, True)}
         logging.getLogger("urllib3.connectionpool").addFilter(_HIDE_SIGNATURES)
 
     def __call__(self, call: Call) -> Answer:
-        """Raises NeverSent, LineBroken or TooLarge."""
+        """Raises NeverSent, NotPublic, LineBroken or TooLarge."""
         if not call.fresh:
-            return _send(self._session, call)
-        with _session() as session:
+            return _send(self._kept[call.public], call)
+        with _session(call.public) as session:
             return _send(session, call)
 
 
-def _session() -> requests.Session:
+def _session(public: bool) -> requests.Session:
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_POOL, max_retries=0))
+    session.adapters.clear()
+    for scheme in ("https://",) if public else ("https://", "http://"):
+        adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
+        if public:
+            # Of direct connections only: those through a proxy have a manager of their own.
+            adapter.poolmanager.pool_classes_by_scheme = {"https": PublicPool}
+        session.mount(scheme, adapter)
     return session
 
 
@@ -133,7 +146,7 @@ def _send(session: requests.Session, call: Call) -> Answer:
         raise _failure(error, call) from None
     except urllib3.exceptions.LocationValueError:
         raise NeverSent("the address or the proxy setting is not valid") from None
-    except ExchangeFailed:
+    except (ExchangeFailed, NotPublic):
         raise
     except Exception as error:
         if "CA certificate" in str(error):

@@ -77,6 +77,14 @@ def too_large(host: str, reason: str) -> PictureRefused:
     return PictureRefused(f"The file of a picture at {host} is too large: {reason}.", _REPORT)
 
 
+def not_public(host: str, address: str) -> PictureRefused:
+    return PictureRefused(
+        f"The host of a picture, {host}, leads to a private address ({address}) from this machine.",
+        "It was not opened. Check this machine's DNS and proxy; the picture is kept for 24 hours, so fetch it with the "
+        "Task Poller then if it has a task id.",
+    )
+
+
 def unreachable(host: str, trouble: str) -> PictureUnreachable:
     return PictureUnreachable(
         f"A finished picture could not be fetched from {host}: {trouble}.",

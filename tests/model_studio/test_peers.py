@@ -1,0 +1,226 @@
+"""Pictures are fetched from machines of the internet alone, wherever the name server leads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from model_studio import errors, peers
+from model_studio.exchange import Call, Exchange, NeverSent, Timeouts
+from model_studio.peers import NotPublic, is_public
+from model_studio.transport import Transport
+from model_studio.waiting import Waiting
+
+QUICK = Timeouts(connect=1, read=0.3, total=0.6)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def call(url: str, **changes: Any) -> Call:
+    return Call(**{"method": "GET", "url": url, "timeouts": QUICK, **changes})
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
+
+
+PICTURES = "dashscope-result-bj.oss-cn-beijing.aliyuncs.com"
+LINK = f"https://{PICTURES}/a.png?Expires=1&Signature=secret"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "47.93.12.34",
+        "198.18.0.5",  # what tools with "fake IPs" answer for every name
+        "198.19.255.254",
+        "fc00::1",
+        "::ffff:198.18.0.5",
+        "::ffff:8.8.8.8",
+        "2408:4000::1",
+        "64:ff9b::808:808",  # how networks without IPv4 reach it
+    ],
+)
+def test_public_addresses(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "10.0.0.1",
+        "172.16.0.1",
+        "172.31.255.254",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "100.100.100.200",  # the metadata service of the vendor's own machines
+        "0.0.0.0",
+        "192.0.2.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fd00::1",
+        "fec0::1",
+        "fc01::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:100.100.100.200",
+        "::ffff:169.254.169.254",
+    ],
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+class Storage(BaseHTTPRequestHandler):
+    """Serves one picture and keeps the requests."""
+
+    requests: list[str]
+
+    def do_GET(self) -> None:
+        self.requests.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"bytes")
+
+    def log_message(self, *args: object) -> None:
+        """Keeps the test's output clean."""
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, list[str]]]:
+    """A trusted https server of the vendor's name on loopback, where this machine's DNS leads: port and requests."""
+    authority = trustme.CA()
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(PICTURES).configure_cert(context)
+    handler = type("Handler", (Storage,), {"requests": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *args: None  # the refused connection is meant
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *args: Any, **more: Any) -> Any:
+        if host != PICTURES:
+            return real(host, *args, **more)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", server.server_port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setenv("no_proxy", "*")
+    yield server.server_port, handler.requests
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_vendors_name_that_leads_to_this_machine_is_refused(exchange: Exchange, storage: Any) -> None:
+    _, requests = storage
+    for fresh in (False, True):
+        with pytest.raises(NotPublic) as caught:
+            exchange(call(LINK, public=True, fresh=fresh))
+        assert caught.value.address == "127.0.0.1"
+    assert requests == []
+
+
+def test_it_is_refused_by_its_address_alone(exchange: Exchange, storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same server answers when the address does not matter."""
+    _, requests = storage
+    assert exchange(call(LINK)).content == b"bytes"
+    monkeypatch.setattr(peers, "is_public", lambda address: address == "127.0.0.1")
+    assert exchange(call(LINK, public=True)).content == b"bytes"
+    assert len(requests) == 2
+
+
+def test_it_is_refused_before_its_certificate_is_looked_at(exchange: Exchange, tls_server: str) -> None:
+    with pytest.raises(NotPublic):
+        exchange(call(tls_server, public=True))
+
+
+def test_it_is_refused_even_where_urllib3_opens_sockets_in_another_way(
+    exchange: Exchange, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, requests = storage
+    monkeypatch.delattr(peers._PublicConnection, "_new_conn")
+    with pytest.raises(NotPublic):
+        exchange(call(LINK, public=True))
+    assert requests == []
+
+
+def test_only_https_can_be_held_to_public_addresses(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    with pytest.raises(NeverSent):
+        exchange(call(server.url, public=True))
+    assert server.requests == []
+
+
+def tunnel_to(port: int) -> Callable[[socket.socket], None]:
+    """A proxy's reaction to CONNECT: whatever name was asked for is at this port of loopback."""
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def react(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as server:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pump, args=(server, client))
+            back.start()
+            pump(client, server)
+            back.join(5)
+
+    return react
+
+
+def test_behind_a_proxy_the_address_cannot_be_known(
+    storage: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, requests = storage
+    proxy = raw_server(tunnel_to(port))
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    exchange = Exchange()
+    assert exchange(call(LINK, public=True)).content == b"bytes"
+    assert proxy.requests[0].startswith(f"CONNECT {PICTURES}:443 ".encode())
+    assert len(requests) == 1
+
+
+def test_a_picture_on_a_private_address_is_refused_at_once(storage: Any, waiting: Waiting, clock: Any) -> None:
+    _, requests = storage
+    with pytest.raises(errors.PictureRefused) as caught:
+        asyncio.run(Transport().picture(LINK, waiting))
+    text = str(caught.value)
+    assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine." in text
+    assert "DNS" in text and "secret" not in text
+    assert (requests, clock.slept) == ([], 0)
+
+
+def test_only_the_vendors_hosts_must_be_public(waiting: Waiting, script: Any, answer: Any) -> None:
+    exchange = script(answer(200, b"a"), answer(200, b"b"))
+    for link in (LINK, "http://127.0.0.1:8089/oss/a.png"):
+        asyncio.run(Transport(exchange).picture(link, waiting))
+    assert [sent.public for sent in exchange.calls] == [True, False]
