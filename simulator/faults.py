@@ -1,7 +1,7 @@
 """The switchboard of faults: what can go wrong, as a table, and which of it is switched on.
 
 A fault strikes at a *place*: create, poll, cancel, list (API calls) or picture (a download). Its *stage* says when:
-"line" at the HTTP exchange (line.py), "task" at what becomes of the pictures asked for (service.py),
+"line" at the HTTP exchange (line.py), "task" at what becomes of a task or is told of it (service.py),
 "picture" at the bytes of a download (damage.py).
 """
 
@@ -58,7 +58,12 @@ def _picture(says: str, effect: str, **parameters: Any) -> Kind:
 
 KINDS: Mapping[str, Kind] = {
     # Refusals: flat error JSON, nothing is done.
-    "throttle": _refuse("429; other codes: Throttling, Throttling.BurstRate, ...", "Throttling.RateQuota"),
+    "throttle": _refuse(
+        "429; other codes: Throttling, Throttling.BurstRate, ...; `retry_after`: seconds in a header that the real "
+        "service was never seen to send",
+        "Throttling.RateQuota",
+        retry_after=None,
+    ),
     "http_500_json": _refuse("500 with any code", "InternalError"),
     "arrears": _refuse("400, overdue bill", "Arrearage"),
     "free_tier_used_up": _refuse("403, free quota is used up", "AllocationQuota.FreeTierOnly"),
@@ -97,6 +102,13 @@ KINDS: Mapping[str, Kind] = {
     "succeeded_without_pictures": _alter("SUCCEEDED, and no picture", none=True),
     "more_pictures": _alter("more pictures than asked for", extra=1),
     "other_size": _alter("picture `index` has another size", index=0, size="640*480"),
+    "list_lag": Kind(
+        "task",
+        "lag",
+        "the list lacks the tasks of the last `seconds`; an assumption, nobody has seen whether the real list lags",
+        {"seconds": 5.0},
+        ("list",),
+    ),
     # Downloads.
     "picture_truncated": _picture("the first half, complete as HTTP", "truncate"),
     "picture_corrupt": _picture("flipped bits amid the data", "corrupt"),

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -37,7 +38,9 @@ def is_before(fault: Fault | None) -> bool:
 def instead(fault: Fault, request_id: str) -> Answer | None:
     """The answer that a fault puts in place of the true one, if it is of that kind."""
     if fault.kind.effect == "refuse":
-        return error_answer(ServiceFault(fault["code"], fault["message"], fault["http"]), request_id)
+        answer = error_answer(ServiceFault(fault["code"], fault["message"], fault["http"]), request_id)
+        seconds = fault.parameters.get("retry_after")
+        return answer if seconds is None else replace(answer, headers={**answer.headers, "Retry-After": str(seconds)})
     if fault.kind.effect == "page":
         html = f"<html><head><title>{fault['http']}</title></head><body><h1>{fault['http']}</h1></body></html>"
         return Answer(fault["http"], html.encode(), {"Content-Type": "text/html"})

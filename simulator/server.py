@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -52,6 +52,7 @@ class Face:
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=LARGEST_REQUEST)
+        app.on_response_prepare.append(self._date)
         for prefix in ("/api/v1", f"/{{region:{'|'.join(REGIONS)}}}/api/v1"):
             app.router.add_post(prefix + "/services/{endpoint:.+}", self._at("create", self._create))
             app.router.add_get(prefix + "/services/{endpoint:.+}", self._at("create", self._wrong_method))
@@ -67,7 +68,7 @@ class Face:
         """A route: records the request, lets faults of the line strike, and answers refusals in the service's way."""
 
         async def answer_request(request: web.Request) -> web.StreamResponse:
-            arrived, request_id, raw = time.time(), str(uuid.uuid4()), await request.read()
+            arrived, request_id, raw = self.service.clock.now(), str(uuid.uuid4()), await request.read()
             received = self._record(request, raw)
             fault = self.service.faults.take(place, "line", self._model_of(request, received.body))
             answer = Answer(500, b"")
@@ -81,12 +82,16 @@ class Face:
             if place == "picture":
                 headers = {"Server": "AliyunOSS", "x-oss-request-id": request_id}
             else:
-                headers = _api_headers(request_id, arrived)
+                headers = _api_headers(request_id, arrived, self.service.clock.now())
             answer = replace(answer, headers={**answer.headers, **headers, "x-dashscope-simulated": "true"})
             received.status = 0 if fault and fault.kind.effect == "cut" else answer.status
             return await send(request, answer, fault)
 
         return answer_request
+
+    async def _date(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Lets a client measure how far its own clock is from the service's, which tests may put forward."""
+        response.headers["Date"] = formatdate(self.service.clock.now(), usegmt=True)
 
     def _record(self, request: web.Request, raw: bytes) -> Received:
         try:
@@ -104,7 +109,7 @@ class Face:
             return task.model
         if drawing := self.service.pictures.drawing(request.path):
             return drawing.model
-        return str(body.get("model")) if isinstance(body, dict) else None
+        return str(body.get("model")) if isinstance(body, dict) else request.query.get("model_name")
 
     def _caller(self, request: web.Request, request_id: str) -> Caller:
         region = request.match_info.get("region", self.service.config.region)
@@ -169,9 +174,8 @@ def _is_async(request: web.Request) -> bool:
     return request.headers.get("X-DashScope-Async", "").lower() == "enable"
 
 
-def _api_headers(request_id: str, arrived: float) -> dict[str, str]:
+def _api_headers(request_id: str, arrived: float, now: float) -> dict[str, str]:
     """As recorded. There is no Retry-After, and nothing that tells how many requests are left."""
-    now = time.time()
     cost = str(int((now - arrived) * 1000))
     return {
         "Server": "istio-envoy",

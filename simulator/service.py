@@ -7,13 +7,13 @@ import threading
 import uuid
 from collections import defaultdict, deque
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from simulator import answers, rules
 from simulator.config import Account, Clock, Config
 from simulator.drawing import Drawing
 from simulator.faults import Fault, Faults
+from simulator.listing import read_list_query
 from simulator.models import MODELS, Model, Rate
 from simulator.pictures import LIFETIME, PictureStore
 from simulator.rules import SEED_MAX, Order, ServiceFault
@@ -129,27 +129,20 @@ class Service:
         return {"request_id": caller.request_id}
 
     def list(self, caller: Caller, query: dict[str, str]) -> dict[str, Any]:
-        """Tasks of the account in the region, newest first, of the last 24 hours unless told."""
+        """Tasks of the account in the region that fit the query, newest first."""
         self._limit(caller.account.id, QUERIES)
         now = self.clock.now()
-        try:
-            page_no, page_size = int(query.get("page_no", 1)), int(query.get("page_size", 10))
-            since = _stamp(query["start_time"]) if "start_time" in query else now - 24 * 3600
-            until = _stamp(query["end_time"]) if "end_time" in query else now
-        except ValueError:
-            page_no = page_size = 0
-        if page_no < 1 or page_size < 1:
-            raise ServiceFault("InvalidParameter", "page_no, page_size, start_time or end_time is invalid.")
+        wanted = read_list_query(query, now)
+        fault = self.faults.take("list", "task", wanted.model)
+        known_until = now - fault["seconds"] if fault else now
         found = [
             task
             for task in reversed(list(self.tasks.values()))
             if Account(task.account, task.region) == caller.account
-            and since <= task.submitted <= until
-            and task.id == query.get("task_id", task.id)
-            and task.model == query.get("model_name", task.model)
-            and task.state(now) == query.get("status", task.state(now))
+            and task.submitted <= known_until
+            and wanted.fits(task, now)
         ]
-        return answers.list_body(caller.request_id, found, now, page_no, page_size)
+        return answers.list_body(caller.request_id, found, now, wanted.page_no, wanted.page_size)
 
     def _find(self, caller: Caller, task_id: str) -> Task | None:
         task = self.tasks.get(task_id)
@@ -244,8 +237,3 @@ class Service:
             )
             with self._lock:
                 self._charges.append((charge, task))
-
-
-def _stamp(text: str) -> float:
-    """Seconds since 1970 of `YYYYMMDDhhmmss` in UTC+8."""
-    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=answers.BEIJING_TIME).timestamp()

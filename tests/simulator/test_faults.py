@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
 from simulator.faults import KINDS, PLACES, Faults
+from simulator.models import MODELS, SYNC
 from simulator.rules import CODES
 
 Start = Callable[..., Any]
@@ -97,6 +99,13 @@ def test_a_refusal_is_error_json_and_nothing_is_done(
     assert (len(shared.sim.billed), len(shared.sim.service.tasks)) == before
 
 
+def test_a_throttle_can_say_when_to_come_again(shared: Any) -> None:
+    shared.sim.faults.add("throttle", times=1, retry_after=7)
+    answer = shared.submit("wan2.2-t2i-plus", n=1)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert "Retry-After" not in shared.submit("wan2.2-t2i-plus", n=1).headers
+
+
 @pytest.mark.parametrize("place", ["poll", "cancel", "list"])
 def test_a_refusal_elsewhere_leaves_the_task_alone(shared: Any, place: str) -> None:
     task_id = shared.task("wan2.2-t2i-plus", n=1)
@@ -125,6 +134,73 @@ def test_a_broken_line_and_whether_it_was_done_all_the_same(
     assert len(client.sim.billed) == processed
     assert getattr(client, call)("wan2.6-t2i", n=1).status_code == 200
     assert len(client.sim.billed) == processed + 1
+
+
+UNSEEN = (
+    "close_before_answer",
+    "slow_answer",
+    "http_504",
+    "not_json",
+    "wrong_shape",
+    "truncated_json",
+    "break_in_body",
+)
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "wan2.2-t2i-plus"])
+def test_a_task_whose_client_never_heard_of_it_is_billed_and_in_the_list(start: Start, name: str, model: str) -> None:
+    client = start()
+    endpoint = next(endpoint for endpoint in MODELS[model].endpoints if endpoint != SYNC)
+    given = {"prompt": "a boat", "messages": [{"role": "user", "content": [{"text": "a boat"}]}]}
+    headers = client.headers | {"X-DashScope-Async": "enable"}
+    client.sim.faults.add(name, times=1)
+    with suppress(requests.exceptions.RequestException, KeyError, TypeError):
+        body = {"model": model, "input": given, "parameters": {"n": 1}}
+        answer = client.session.post(client.base + endpoint, json=body, headers=headers, timeout=1)
+        pytest.fail(f"the answer has a task id: {answer.json()['output']['task_id']}")
+    (charge,) = client.sim.billed
+    (row,) = client.get("/tasks/").json()["data"]
+    assert (row["task_id"], row["model_name"], row["request_id"]) == (charge.task_id, model, charge.request_id)
+    assert client.wait(row["task_id"])["task_status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(("name", "status"), [("http_502", 502), ("not_json", 200), ("wrong_shape", 200)])
+def test_the_list_can_fail_while_polls_work(shared: Any, name: str, status: int) -> None:
+    task_id = shared.task("wan2.6-t2i", n=1)
+    shared.sim.faults.add(name, on="list", times=1)
+    assert shared.wait(task_id)["task_status"] == "SUCCEEDED"
+    spoiled = shared.get("/tasks/")
+    assert spoiled.status_code == status and task_id not in spoiled.text
+    assert task_id in shared.get("/tasks/").text
+
+
+def test_the_list_can_lag_for_some_seconds(start: Start) -> None:
+    client = start()
+    client.sim.faults.add("list_lag", seconds=30)
+    first = client.task("wan2.6-t2i", n=1)
+    client.sim.clock.advance(20)
+    second = client.task("wan2.6-t2i", n=1)
+    assert client.get("/tasks/").json()["total"] == 0
+    client.sim.clock.advance(15)
+    assert [row["task_id"] for row in client.get("/tasks/").json()["data"]] == [first]
+    client.sim.clock.advance(20)
+    assert [row["task_id"] for row in client.get("/tasks/").json()["data"]] == [second, first]
+
+
+def test_the_list_can_lag_for_some_reads(start: Start) -> None:
+    client = start()
+    client.sim.faults.add("list_lag", times=2, seconds=3600)
+    task_id = client.task("wan2.6-t2i", n=1)
+    assert client.poll(task_id)["task_status"] != "UNKNOWN"
+    assert [client.get("/tasks/").json()["total"] for _ in range(3)] == [0, 0, 1]
+
+
+def test_a_fault_of_one_model_strikes_lists_of_that_model_only(shared: Any) -> None:
+    shared.sim.faults.add("throttle", on="list", model="wan2.6-t2i", times=1)
+    lists = [shared.get("/tasks/", **query) for query in ({}, {"model_name": "wan2.5-t2i-preview"})]
+    lists.append(shared.get("/tasks/", model_name="wan2.6-t2i"))
+    assert [answer.status_code for answer in lists] == [200, 200, 429]
 
 
 @pytest.mark.parametrize(("name", "status", "processed"), [("http_502", 502, False), ("http_504", 504, True)])
@@ -193,6 +269,22 @@ def test_failures_of_tasks_are_free(start: Start, name: str, more: dict[str, Any
     assert answer.status_code == CODES[code][0]
     assert answer.json()["message"] == output["message"]
     assert client.sim.billed == []
+
+
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "wan2.2-t2i-plus"])
+def test_a_task_can_be_accepted_and_throttled_later(start: Start, model: str) -> None:
+    client = start()
+    client.sim.faults.add("task_failed", code="Throttling.AllocationQuota", message="Allocated quota exceeded.")
+    submitted = client.submit(model, n=1)
+    assert (submitted.status_code, submitted.json()["output"]["task_status"]) == (200, "PENDING")
+    task_id = submitted.json()["output"]["task_id"]
+    client.wait(task_id)
+    answer = client.get(f"/tasks/{task_id}")
+    output = answer.json()["output"]
+    assert (answer.status_code, output["task_status"]) == (200, "FAILED")
+    assert (output["code"], output["message"]) == ("Throttling.AllocationQuota", "Allocated quota exceeded.")
+    assert "code" not in answer.json()
+    assert [row["status"] for row in client.get("/tasks/").json()["data"]] == ["FAILED"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -75,6 +76,29 @@ def test_get_on_a_post_path_and_unknown_paths(shared: Any) -> None:
     assert answer.status_code == 400 and answer.json()["message"] == "Request method 'GET' is not supported"
     assert shared.get("/nowhere").status_code == 404
     assert shared.get("/nowhere").json()["code"] == "NotFound"
+
+
+@pytest.mark.parametrize("ahead", [0, 3600, -86400])
+def test_every_answer_carries_the_date_of_the_simulators_clock(start: Start, urls: Urls, ahead: float) -> None:
+    client = start()
+    client.sim.clock.advance(ahead)
+    good = client.sync("qwen-image-2.0", size="512*512")
+    client.sim.faults.add("http_504", on="list", times=1)
+    answers = [
+        *(
+            good,
+            client.submit("wan2.6-t2i", size="1"),
+            client.post(SYNC, b"{"),
+            client.get("/tasks/"),
+            client.get("/x"),
+        ),
+        *(client.get("/tasks/x"), client.download(urls(good.json()["output"])[0]), client.download(client.sim.url)),
+    ]
+    for answer in answers:
+        date = answer.headers["Date"]
+        assert abs(parsedate_to_datetime(date).timestamp() - client.sim.clock.now()) < 5
+        assert date.endswith(" GMT") and len(date) == 29
+    assert abs(int(good.headers["req-arrive-time"]) / 1000 - client.sim.clock.now()) < 5
 
 
 def test_the_synchronous_answer_of_qwen(shared: Any, urls: Urls) -> None:
@@ -204,12 +228,44 @@ def test_the_list_its_filters_and_pages(start: Start) -> None:
     assert ids(end_time=stamps[0]) == tasks[2::-1]
     client.sim.clock.advance(25 * 3600)
     assert ids() == []
+    assert ids(start_time=stamps[0], end_time=stamps[1]) == [tasks[3]]
 
 
-@pytest.mark.parametrize("query", [{"page_no": "x"}, {"page_no": 0}, {"page_size": -1}, {"start_time": "yesterday"}])
+def test_an_empty_list(start: Start) -> None:
+    page = start().get("/tasks/").json()
+    assert page.pop("request_id")
+    assert page == {"total": 0, "data": [], "total_page": 0, "page_no": 1, "page_size": 10}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page_no": "x"},
+        {"page_no": 0},
+        {"page_size": -1},
+        {"start_time": "yesterday"},
+        {"end_time": "2026111000000"},
+        {"start_time": "20261399000000"},
+        {"start_time": "20261101000000", "end_time": "20261102000001"},
+        {"start_time": "20200101000000"},  # to now
+    ],
+)
 def test_a_bad_query_of_the_list(shared: Any, query: dict[str, Any]) -> None:
     answer = shared.get("/tasks/", **query)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"start_time": "20261101000000", "end_time": "20261102000000"},
+        {"end_time": "20200101000000"},
+        {"start_time": "20261102000000", "end_time": "20261101000000"},
+    ],
+)
+def test_a_span_of_the_list_with_nothing_in_it(shared: Any, query: dict[str, Any]) -> None:
+    answer = shared.get("/tasks/", **query)
+    assert (answer.status_code, answer.json()["total"]) == (200, 0)
 
 
 def test_links_are_signed(start: Start, urls: Urls) -> None:
