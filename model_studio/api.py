@@ -11,6 +11,7 @@ from .answers import read_task, text
 from .credentials import ApiKey
 from .errors import AuthenticationFailed, ServiceError
 from .exchange import Answer, Call, Timeouts
+from .pacer import Gate
 from .regions import ApiHost
 
 
@@ -20,6 +21,7 @@ class Api:
 
     host: ApiHost
     key: ApiKey = field(repr=False)
+    queries: Gate | None = None  # through which calls about tasks pass
 
     def call(
         self,

@@ -4,6 +4,7 @@ ModelStudioError
 ├── InvalidRequest          refused here, before anything was sent
 ├── ConfigurationError      a setting of this machine is wrong
 │   └── KeyMissing          no API key for the region
+├── BudgetReached           it would pass the user's daily budget; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
 ├── SubmissionUncertain     sent, but no answer came; it may have been billed
 ├── ServiceError            the service refused, with a code
@@ -89,6 +90,10 @@ class ConfigurationError(ModelStudioError):
 
 class KeyMissing(ConfigurationError):
     """No API key for the region."""
+
+
+class BudgetReached(ModelStudioError):
+    """It would pass the user's daily budget; nothing was sent."""
 
 
 class ConnectionFailed(ModelStudioError):

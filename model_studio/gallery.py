@@ -1,8 +1,9 @@
-"""Brings all pictures of an answer here, at the same time."""
+"""Brings all pictures of an answer here, at the same time: from the shelf of those kept, else from their links."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from . import pictures
 from .answers import Drawn
@@ -15,8 +16,18 @@ from .waiting import DeadlinePassed, Waiting
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took
 
 
-async def fetch(transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting) -> tuple[list[Picture], list[str]]:
-    """The pictures in the service's order, and notes on those that cannot be had.
+class Shelf(Protocol):
+    """Where original bytes of pictures are kept, by their place among the links."""
+
+    async def get(self, number: int) -> bytes | None: ...
+
+    async def put(self, number: int, content: bytes) -> None: ...
+
+
+async def fetch(
+    transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, shelf: Shelf
+) -> tuple[list[Picture], list[str]]:
+    """The pictures in the service's order, and notes on those that cannot be had. What is fetched is kept first.
 
     Raises NoPictures where none was drawn, the first picture's PictureError where none arrives, Interrupted.
     """
@@ -36,18 +47,21 @@ async def fetch(transport: Transport, host: ApiHost, drawn: Drawn, waiting: Wait
     def tell() -> None:
         waiting.tell(f"downloading {arrived}/{len(drawn.links)}", timed=False)
 
-    async def one(link: str) -> Picture | PictureError:
+    async def one(number: int, link: str) -> Picture | PictureError:
         nonlocal arrived
+        if picture := await _kept(shelf, number, waiting):
+            return picture
+        tell()
         try:
-            picture = await _fetch_one(transport, host, link, waiting)
+            picture, content = await _download(transport, host, link, waiting)
         except PictureError as error:
             return error
+        await shelf.put(number, content)
         arrived += 1
         tell()
         return picture
 
-    tell()
-    outcomes = await asyncio.gather(*map(one, drawn.links))
+    outcomes = await asyncio.gather(*(one(number, link) for number, link in enumerate(drawn.links)))
     got = [outcome for outcome in outcomes if isinstance(outcome, Picture)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, PictureError)]
     if not got:
@@ -58,14 +72,24 @@ async def fetch(transport: Transport, host: ApiHost, drawn: Drawn, waiting: Wait
     return got, notes
 
 
-async def _fetch_one(transport: Transport, host: ApiHost, link: str, waiting: Waiting) -> Picture:
+async def _kept(shelf: Shelf, number: int, waiting: Waiting) -> Picture | None:
+    content = await shelf.get(number)
+    try:
+        return None if content is None else await waiting.run(pictures.decode, content, "the store")
+    except PictureError:
+        return None  # damaged on our disk: it is fetched again
+
+
+async def _download(transport: Transport, host: ApiHost, link: str, waiting: Waiting) -> tuple[Picture, bytes]:
     """Downloads and decodes; a damaged file is fetched a second time."""
     address = pictures.check_link(link, host)
     shown = pictures.host_of(address)
     try:
+        content = await transport.picture(address, waiting)
         try:
-            return await waiting.run(pictures.decode, await transport.picture(address, waiting), shown)
+            return await waiting.run(pictures.decode, content, shown), content
         except PictureBroken:
-            return await waiting.run(pictures.decode, await transport.picture(address, waiting), shown)
+            content = await transport.picture(address, waiting)
+            return await waiting.run(pictures.decode, content, shown), content
     except DeadlinePassed:
         raise pictures.unreachable(shown, "the time is over") from None

@@ -42,15 +42,16 @@ class Polling:
         Raises TaskTimeout, Interrupted.
         """
         waiting.tell(tasks.WORDS[tasks.PENDING])
+        began = waiting.clock.now()
         try:
             await waiting.sleep(first_pause)
             while self.open:
                 await asyncio.gather(*(self._ask(task_id, waiting) for task_id in self.open))
                 if self.open:
                     self._tell(waiting)
-                    await waiting.sleep(tasks.poll_delay(waiting.elapsed))
+                    await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
         except DeadlinePassed as passed:
-            raise tasks.timeout(self.open, waiting.elapsed, str(passed)) from None
+            raise tasks.timeout(self.open, waiting.clock.now() - began, str(passed)) from None
         return {task_id: answer for task_id, answer in self._answers.items() if answer}
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:

@@ -1,31 +1,34 @@
-"""The API for a caller: generate pictures, submit a task, collect the pictures of tasks.
+"""The API for a caller: generate pictures, submit a task, collect the pictures of tasks, look into the ledger.
 
-Asynchronous; whatever blocks runs in threads. A Studio may be shared by all runs of a process.
+Asynchronous; whatever blocks runs in threads, and what costs money in the background, so that it outlives the caller. A
+Studio may be shared by all runs of a process.
 """
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import hashlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import gallery, tasks
-from .answers import Drawn, TaskAnswer, read_task
+from . import budget, info, recent, settings, tasks
 from .api import Api
+from .background import Background
+from .collecting import collect
 from .credentials import find_key
-from .errors import ModelStudioError, ServiceError, UnexpectedAnswer
+from .drawing import Drawing
+from .errors import InvalidRequest
+from .ledger import Ledger, LedgerUnavailable
+from .memory import Memory, Rules
+from .pacer import Pacer
 from .pictures import Picture
-from .polling import Polling
 from .regions import api_host
 from .request import ImageRequest
 from .transport import Transport
-from .waiting import Waiting
-
-log = logging.getLogger(__name__)
+from .waiting import Waiting, start
 
 
 @dataclass(frozen=True)
@@ -40,68 +43,45 @@ class Result:
 class Studio:
     """Model Studio as this machine's environment describes it, read anew for each request.
 
-    `key_folder`: this pack's private folder, the last place where a key is looked for.
+    `folder`: this pack's private folder, for the ledger and as the last place where a key is looked for; made when the
+    first request is written down.
     """
 
     def __init__(
-        self,
-        transport: Transport | None = None,
-        environ: Mapping[str, str] | None = None,
-        key_folder: Path | None = None,
+        self, folder: Path, transport: Transport | None = None, environ: Mapping[str, str] | None = None
     ) -> None:
+        self._folder = folder
         self._transport = transport or Transport()
         self._environ = os.environ if environ is None else environ
-        self._key_folder = key_folder
+        self._background = Background()
+        self._pacer = Pacer()
+        self.ledger = Ledger(folder)
+        self._untidy = True  # as earlier processes left the folder
 
     def region(self, region: str) -> str:
         """The real region behind a node's `region`. Raises InvalidRequest, ConfigurationError."""
         return api_host(region, self._environ).region
 
+    def task_ids(self, text: str) -> list[str]:
+        """The ids in a text (see tasks.parse_ids). Raises InvalidRequest; where there is none, with the last tasks."""
+        if ids := tasks.parse_ids(text):
+            return ids
+        raise InvalidRequest(
+            "There is no task id.",
+            "Paste the id that Submit Text2Image Task gave, or link its output. "
+            + recent.tasks_text(self.ledger, settings.store_limit(self._environ)),
+        )
+
     async def generate(self, request: ImageRequest, waiting: Waiting) -> Result:
-        """Draws what was asked for and brings it here. Raises ModelStudioError, Interrupted."""
-        api = self._api(request.region)
-        draw = self._draw_by_task if request.endpoint.is_async else self._draw_at_once
-        answer = await draw(api, request, waiting)
-        drawing_seconds = waiting.elapsed
-        try:
-            got, notes = await gallery.fetch(self._transport, api.host, answer.drawn, waiting)
-        except ModelStudioError as error:
-            error.with_ids(request_id=answer.request_id, task_id=answer.task_id)
-            raise
-        except BaseException:
-            log.warning(
-                "Pictures were drawn and are billed, but not fetched (request %s, task %s). %s",
-                answer.request_id,
-                answer.task_id or "none",
-                tasks.POLLER if answer.task_id else "",
-            )
-            raise
-        info = {
-            **_request_info(request),
-            "request_id": answer.request_id,
-            "task_id": answer.task_id or None,
-            "size": _sizes(got),
-            "image_count": len(got),
-            "cost": _cost(request, len(answer.drawn.links)),
-            "times": {**_times(waiting, drawing_seconds), "task_utc+8": answer.times},
-            "notes": [*request.notes, *_surprises(request, got), *notes],
-        }
-        return Result(got, _used_prompt([answer.drawn]) or request.prompt, info)
+        """Draws what was asked for, or finds it in the ledger, and brings it here.
+
+        Raises ModelStudioError, Interrupted.
+        """
+        return await self._background.attend(lambda own: self._generate(request, own), waiting)
 
     async def submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
-        """Creates a task and returns its id and `info` at once. Raises ModelStudioError, Interrupted."""
-        submitted = await self._submit(self._api(request.region), request, waiting)
-        info = {
-            **_request_info(request),
-            "request_id": submitted.request_id,
-            "task_id": submitted.task_id,
-            "size": str(request.size),
-            "image_count": request.n,
-            "cost": _cost(request, request.n),
-            "times": {"submitted_at": _now()},
-            "notes": list(request.notes),
-        }
-        return submitted.task_id, info
+        """Creates a task, or finds it in the ledger; its id and `info`. Raises ModelStudioError, Interrupted."""
+        return await self._background.attend(lambda own: self._submit(request, own), waiting)
 
     async def collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
         """Waits for tasks, whoever submitted them, and brings their pictures, in the order of the ids.
@@ -109,132 +89,96 @@ class Studio:
         Pictures of tasks that ended well are returned even where others failed; the notes tell of those.
         Raises the error of the first task if none ended well, TaskTimeout while one still goes on.
         """
-        api = self._api(region)
-        answers = await Polling(self._transport, api, task_ids).until_ended(waiting)
-        drawing_seconds = waiting.elapsed
-        drawn: list[Drawn] = []
-        got: list[Picture] = []
-        notes: list[str] = []
-        errors: list[ModelStudioError] = []
-        for task_id, answer in answers.items():
-            try:
-                done = _ended_well(answer, task_id, api.host.region)
-                of_task, of_notes = await gallery.fetch(self._transport, api.host, done.drawn, waiting)
-            except ModelStudioError as error:
-                errors.append(error.with_ids(request_id=answer.request_id, task_id=task_id))
-            else:
-                drawn.append(done.drawn)
-                got += of_task
-                notes += of_notes
-        if not got:
-            raise errors[0]
-        info = {
-            "model": None,
-            "region": api.host.region,
-            "request_id": ", ".join(answer.request_id or "" for answer in answers.values()),
-            "task_id": ", ".join(answers),
-            "size": _sizes(got),
-            "seed": None,
+        return await self._background.attend(lambda own: self._collect(task_ids, region, own), waiting)
+
+    async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
+        drawing = await self._drawing(request, waiting)
+        outcome = await drawing.draw()
+        entry, got = outcome.entry, outcome.pictures
+        told = {
+            **info.of_request(request),
+            "request_id": entry.request_id,
+            "task_id": entry.task_id,
+            "size": info.sizes(got),
             "image_count": len(got),
-            "cost": None,
-            "times": _times(waiting, drawing_seconds),
-            "notes": [*map(str, errors), *notes],
+            "source": outcome.source,
+            "cost": info.cost(request, entry.billed, outcome.source),
+            "times": info.times(waiting, outcome.drawing_seconds, entry.times),
+            "notes": [*request.notes, *info.surprises(request, got), *outcome.notes, *drawing.notes],
         }
-        return Result(got, _used_prompt(drawn), info)
+        return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told)
+
+    async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
+        drawing = await self._drawing(request, waiting)
+        entry, source = await drawing.submit()
+        assert entry.task_id is not None
+        told = {
+            **info.of_request(request),
+            "request_id": entry.request_id,
+            "task_id": entry.task_id,
+            "size": str(request.size),
+            "image_count": request.n,
+            "source": source,
+            "cost": info.cost(request, request.n, source),
+            "times": {"submitted_at": info.written(entry.sent)},
+            "notes": [*request.notes, *drawing.notes],
+        }
+        return entry.task_id, told
+
+    async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
+        api = self._api(region)
+        memory = self._memory()
+        account = await memory.account(api.key.value)
+        found = await collect(self._transport, api, task_ids, account, memory, waiting)
+        told = {
+            "model": info.joined(entry.order.model for entry in found.entries) or None,
+            "region": api.host.region,
+            "request_id": info.joined(entry.request_id for entry in found.entries),
+            "task_id": ", ".join(task_ids),
+            "size": info.sizes(found.pictures),
+            "seed": None,
+            "image_count": len(found.pictures),
+            "source": found.source,
+            "cost": None,
+            "times": info.times(waiting, found.drawing_seconds),
+            "notes": [*map(str, found.errors), *found.notes, *memory.notes],
+        }
+        return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
+
+    async def _drawing(self, request: ImageRequest, waiting: Waiting) -> Drawing:
+        api = self._api(request.region)
+        memory = self._memory()
+        pace = settings.pace(self._environ)
+        gate = self._pacer.submits(
+            _digest(api),
+            request.region,
+            request.model.ids[request.region],
+            pace.limit(request.model, request.region),
+            fixed=pace.is_own(request.model),
+        )
+        allowed = budget.guard(settings.daily_budget(self._environ), request)
+        account = await memory.account(api.key.value)
+        return Drawing(self._transport, api, request, account, memory, gate, allowed, waiting)
+
+    def _memory(self) -> Memory:
+        environ = self._environ
+        rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
+        if self._untidy:
+            self._untidy = False
+            start(_tidy, self.ledger, rules)
+        return Memory(self.ledger, rules)
 
     def _api(self, region: str) -> Api:
         host = api_host(region, self._environ)
-        return Api(host, find_key(host.region, self._environ, self._key_folder))
-
-    async def _draw_at_once(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        about = request.model.typical_seconds
-        return read_task(await self._transport.create(api, request.endpoint, request.body, waiting, about))
-
-    async def _draw_by_task(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        """A task, waited for. Left by Cancel while it may be PENDING it is canceled; else the log tells its id.
-
-        The first node that sees Cancel ends the graph, and the others as if a sibling had failed (CancelledError).
-        """
-        submitted = await self._submit(api, request, waiting)
-        task_id = submitted.task_id
-        polling = Polling(self._transport, api, [task_id], request.model.typical_seconds)
-        try:
-            answer = (await polling.until_ended(waiting, tasks.poll_delay(0)))[task_id]
-        except ModelStudioError:
-            raise
-        except BaseException:
-            if waiting.interrupted() and polling.may_be_pending:
-                self._transport.withdraw(api, task_id)
-            else:
-                log.warning("Task %s goes on at the service. %s", task_id, tasks.POLLER)
-            raise
-        return replace(_ended_well(answer, task_id, api.host.region), request_id=submitted.request_id)
-
-    async def _submit(self, api: Api, request: ImageRequest, waiting: Waiting) -> TaskAnswer:
-        submitted = read_task(await self._transport.create(api, request.endpoint, request.body, waiting))
-        if not tasks.is_id(submitted.task_id):
-            raise UnexpectedAnswer(
-                "The service took the request but gave no task id.",
-                "It may be billed. Please report this with the request id.",
-                request_id=submitted.request_id or None,
-            )
-        log.info("Submitted task %s (%s, n=%d, %s).", submitted.task_id, request.model.name, request.n, request.region)
-        return submitted
+        api = Api(host, find_key(host.region, self._environ, self._folder))
+        return replace(api, queries=self._pacer.queries(_digest(api), settings.pace(self._environ).limits_queries))
 
 
-def _ended_well(answer: TaskAnswer | ServiceError, task_id: str, region: str) -> TaskAnswer:
-    """The answer, or the error for which there are no pictures."""
-    if isinstance(answer, ServiceError):
-        raise answer.with_ids(task_id=task_id)
-    if error := tasks.failure(answer, task_id, region):
-        raise error
-    return answer
+def _tidy(ledger: Ledger, rules: Rules) -> None:
+    with contextlib.suppress(LedgerUnavailable):  # whoever writes next is told
+        ledger.tidy(rules.store_limit, rules.store_days)
 
 
-def _request_info(request: ImageRequest) -> dict[str, Any]:
-    return {
-        "model": request.model.ids[request.region],
-        "region": request.region,
-        "call_mode": "async" if request.endpoint.is_async else "sync",
-        "seed": request.seed,
-    }
-
-
-def _surprises(request: ImageRequest, got: list[Picture]) -> list[str]:
-    """Notes on what is not as it was asked for."""
-    notes = []
-    if len(got) != request.n:
-        notes.append(f"{request.n} pictures were asked for, {len(got)} came.")
-    other = dict.fromkeys(picture.size for picture in got if picture.size != str(request.size))
-    if other:
-        notes.append(f"{request.size} was asked for; the service drew {', '.join(other)}.")
-    return notes
-
-
-def _used_prompt(drawn: list[Drawn]) -> str:
-    """The prompts the service tells, one a line where they differ."""
-    return "\n".join(dict.fromkeys(prompt for one in drawn for prompt in one.used_prompts))
-
-
-def _cost(request: ImageRequest, count: int) -> dict[str, Any] | None:
-    if request.price is None:
-        return None
-    amount, currency = request.price
-    basis = request.model.sources["prices"]
-    return {"amount": round(amount * count, 4), "currency": currency, "basis": f"list price ({basis})"}
-
-
-def _sizes(got: list[Picture]) -> str:
-    return ", ".join(dict.fromkeys(picture.size for picture in got))
-
-
-def _times(waiting: Waiting, drawing_seconds: float) -> dict[str, Any]:
-    return {
-        "finished_at": _now(),
-        "drawing_seconds": round(drawing_seconds, 1),
-        "total_seconds": round(waiting.elapsed, 1),
-    }
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+def _digest(api: Api) -> str:
+    """Tells accounts apart within this process; keys do not lie about in tables."""
+    return hashlib.sha256(api.key.value.encode()).hexdigest()

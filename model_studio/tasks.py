@@ -15,8 +15,6 @@ FINAL = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 # Words for the node; any other state (SUSPENDED is in the SDK's constants) is shown as the service writes it.
 WORDS = {PENDING: "queued", RUNNING: "running"}
 
-POLLER = "The Task Poller can fetch its pictures for 24 hours."
-
 # Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
 _SCHEDULE = ((30, 3), (120, 5))
 _LATER = 10
@@ -29,15 +27,11 @@ def poll_delay(elapsed: float) -> float:
 
 
 def parse_ids(text: str) -> list[str]:
-    """Task ids from a text with commas, blanks or line ends between them; each once, in order.
+    """Task ids from a text with commas, blanks or line ends between them; each once, in order. There may be none.
 
-    Raises InvalidRequest where there is none, or one has characters that no id has.
+    Raises InvalidRequest where one has characters that no id has.
     """
     ids = list(dict.fromkeys(part for part in re.split(r"[\s,;，；\"']+", text) if part))
-    if not ids:
-        raise InvalidRequest(
-            "There is no task id.", "Paste the id that Submit Text2Image Task gave, or link its output."
-        )
     for task_id in ids:
         if not is_id(task_id):
             raise InvalidRequest(

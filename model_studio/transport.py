@@ -8,16 +8,13 @@ Reading a task or a picture is free and is repeated through all of that until th
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import logging
 import random
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
 
-from . import pictures, tasks
-from .answers import read_task
+from . import pictures
 from .api import Api
 from .catalog import Endpoint
 from .errors import (
@@ -36,24 +33,40 @@ from .exchange import (
     NeverSent,
     Timeouts,
     TooLarge,
-    is_number,
     too_slow,
 )
-from .waiting import DeadlinePassed, Interrupted, Waiting, start
+from .pacer import Gate
+from .peers import NotPublic
+from .regions import is_vendor_host
+from .waiting import DeadlinePassed, Waiting, start
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CREATE_TRIES = 4
 FIRST_PAUSE = 1.0  # seconds, doubled with each try
 LONGEST_PAUSE = 8.0
-LONGEST_PAUSE_THROTTLED = 30.0  # some limits count per minute
-LONGEST_RETRY_AFTER = 120.0
 SERVICE_SYNC_LIMIT = 300  # seconds after which the service ends a sync call itself (documentation)
+
+UNCERTAIN_ADVICE = (
+    "It is not sent again by itself: look at the usage page of the Model Studio console for a request of this minute. "
+    "Queueing again sends a new request."
+)
 
 SYNC = Timeouts(connect=10, read=SERVICE_SYNC_LIMIT + 10, total=SERVICE_SYNC_LIMIT + 20)
 SHORT = Timeouts(connect=10, read=30, total=45)
 PICTURE = Timeouts(connect=10, read=30, total=300)
+
+
+class Submission(Protocol):
+    """A creating request as its sender keeps account of it."""
+
+    gate: Gate
+
+    async def sending(self) -> None:
+        """The next byte may cost money."""
+
+    async def refused(self) -> None:
+        """It certainly was not accepted."""
 
 
 class Transport:
@@ -63,12 +76,20 @@ class Transport:
         self._exchange = exchange or Exchange()
 
     async def create(
-        self, api: Api, endpoint: Endpoint, body: Mapping[str, Any], waiting: Waiting, about: float | None = None
+        self,
+        api: Api,
+        endpoint: Endpoint,
+        body: Mapping[str, Any],
+        waiting: Waiting,
+        submission: Submission,
+        about: float | None = None,
     ) -> dict[str, Any]:
         """Asks for pictures or a task; the JSON of the answer. `about`: usual seconds of a sync call, for the display.
 
-        New tries begin before the deadline only, but each gets the time that the service takes for it: a call that is
-        left early is billed all the same. Raises ConnectionFailed, ServiceError, SubmissionUncertain, Interrupted.
+        Each try waits for its turn at the gate. New tries begin before the deadline only (throttled ones until the
+        service has refused for as long as the run's time-out), but each gets the time that the service takes for it,
+        whoever leaves: a call that is left early is billed all the same.
+        Raises ConnectionFailed, ServiceError, SubmissionUncertain, Interrupted.
         """
         if endpoint.is_async:
             call = api.call(
@@ -76,47 +97,73 @@ class Transport:
             )
         else:
             call = api.call("POST", endpoint.path, SYNC, body=body, fresh=True)
+        first_refused: float | None = None
         for tries in itertools.count(1):
-            error: ModelStudioError
-            answer = None
+            turn = await submission.gate.turn(waiting)
+            await submission.sending()
             waiting.tell("submitting" if endpoint.is_async else "running", about=about)
-            try:
-                answer = await self._submission(api, call, waiting)
-            except NeverSent as failure:
-                error = ConnectionFailed(
-                    f"{api.host.base_url} could not be reached: {failure.reason}.",
-                    "Nothing was sent and nothing was billed. Check the network, proxy variables and the region.",
-                )
-            except ExchangeFailed as failure:
-                raise _uncertain(failure.reason) from None
-            else:
-                outcome = api.outcome(answer)
-                if outcome is None:
-                    raise _uncertain(f"a page that is not the service's came back (HTTP {answer.status})", answer)
-                if not isinstance(outcome, ModelStudioError):
-                    return outcome
-                if _is_unheard_of(outcome):
-                    raise _uncertain(str(outcome), answer)
-                error = outcome
-            pause = _pause(tries, answer)
-            if not _may_repeat(error, tries) or waiting.clock.now() + pause >= waiting.deadline:
-                raise error
-            waiting.tell("limited by the service, waiting" if isinstance(error, Throttled) else "trying again")
+            outcome, answer = await self._send(api, call, waiting)
+            if isinstance(outcome, dict):
+                if answer:
+                    submission.gate.accepted(answer, turn)
+                return outcome
+            await submission.refused()
+            now = waiting.clock.now()
+            if isinstance(outcome, Throttled) and answer:
+                first_refused = first_refused or now
+                pause = submission.gate.refused(answer, turn, now)
+                if not outcome.retryable or now + pause >= first_refused + waiting.timeout:
+                    raise outcome
+                continue
+            pause = _pause(tries)
+            if not _may_repeat(outcome, tries) or now + pause >= waiting.deadline:
+                raise outcome
+            waiting.tell("trying again")
             await waiting.sleep(pause)
         raise AssertionError("unreachable")
 
+    async def _send(
+        self, api: Api, call: Call, waiting: Waiting
+    ) -> tuple[dict[str, Any] | ModelStudioError, Answer | None]:
+        """Sends once: the JSON, or the error of a request that was certainly not accepted; and the answer.
+
+        Raises SubmissionUncertain.
+        """
+        try:
+            answer = await waiting.outlast(start(self._exchange, call), call.timeouts.total)
+        except NeverSent as failure:
+            return ConnectionFailed(
+                f"{api.host.base_url} could not be reached: {failure.reason}.",
+                "Nothing was sent and nothing was billed. Check the network, proxy variables and the region.",
+            ), None
+        except TimeoutError:
+            raise _uncertain(too_slow(call).reason) from None
+        except ExchangeFailed as failure:
+            raise _uncertain(failure.reason) from None
+        outcome = api.outcome(answer)
+        if outcome is None:
+            raise _uncertain(f"a page that is not the service's came back (HTTP {answer.status})", answer)
+        if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
+            raise _uncertain(str(outcome), answer)
+        return outcome, answer
+
     async def read(self, api: Api, path: str, waiting: Waiting) -> dict[str, Any]:
         """GET of the API. Raises ServiceError, Interrupted, and DeadlinePassed that names the last trouble."""
+        body, _ = await self.read_dated(api, path, waiting)
+        return body
 
-        def settle(answer: Answer) -> dict[str, Any] | None:
+    async def read_dated(self, api: Api, path: str, waiting: Waiting) -> tuple[dict[str, Any], float | None]:
+        """`read`, and the service's clock in seconds since 1970 (None where it tells none)."""
+
+        def settle(answer: Answer) -> tuple[dict[str, Any], float | None] | None:
             outcome = api.outcome(answer)
             if isinstance(outcome, ServiceError):
                 if _is_passing(answer) or outcome.retryable:
                     return None
                 raise outcome
-            return outcome
+            return None if outcome is None else (outcome, _date(answer))
 
-        return await self._get(api.call("GET", path, SHORT), settle, waiting)
+        return await self._get(api.call("GET", path, SHORT), settle, waiting, api.queries)
 
     async def picture(self, link: str, waiting: Waiting) -> bytes:
         """The file behind a link that `pictures.check_link` let pass, fetched without any key.
@@ -124,6 +171,8 @@ class Transport:
         Raises PictureExpired, PictureRefused, PictureUnreachable, Interrupted.
         """
         host = pictures.host_of(link)
+        # Any other host is the one that replaces the API, which may well be this machine.
+        call = Call("GET", link, PICTURE, public=is_vendor_host(host), max_bytes=pictures.MAX_BYTES)
 
         def settle(answer: Answer) -> bytes | None:
             if answer.status == 200:
@@ -133,25 +182,35 @@ class Transport:
             raise pictures.refusal(host, answer)
 
         try:
-            return await self._get(Call("GET", link, PICTURE, max_bytes=pictures.MAX_BYTES), settle, waiting)
+            return await self._get(call, settle, waiting, None)
         except TooLarge as failure:
             raise pictures.too_large(host, failure.reason) from None
+        except NotPublic as failure:
+            raise pictures.not_public(host, failure.address) from None
         except DeadlinePassed as passed:
             raise pictures.unreachable(host, str(passed)) from None
 
-    def withdraw(self, api: Api, task_id: str) -> None:
-        """Cancels a task that may still be PENDING, in the background; the log tells how that went."""
-        start(self._withdraw, api, task_id)
+    async def withdraw(self, api: Api, task_id: str, waiting: Waiting) -> bool:
+        """Cancels a task that may still be PENDING; whether that worked."""
+        call = api.call("POST", f"/tasks/{task_id}/cancel", SHORT)
+        if api.queries:
+            await api.queries.turn(waiting)
+        try:
+            outcome = api.outcome(await waiting.outlast(start(self._exchange, call), call.timeouts.total))
+        except (ExchangeFailed, TimeoutError):
+            outcome = None
+        return isinstance(outcome, dict)
 
-    async def _get(self, call: Call, settle: Callable[[Answer], T | None], waiting: Waiting) -> T:
+    async def _get(self, call: Call, settle: Callable[[Answer], T | None], waiting: Waiting, gate: Gate | None) -> T:
         """Asks again and again until `settle` makes something of the answer, or raises."""
         trouble = "no answer in time"
         try:
             for tries in itertools.count(1):
-                answer = None
+                turn = await gate.turn(waiting) if gate else 0.0
+                pause = _pause(tries)
                 try:
                     answer = await waiting.result(start(self._exchange, call), call.timeouts.total)
-                except TooLarge:
+                except (TooLarge, NotPublic):
                     raise
                 except TimeoutError:
                     trouble = too_slow(call).reason
@@ -160,61 +219,21 @@ class Transport:
                 else:
                     settled = settle(answer)
                     if settled is not None:
+                        if gate:
+                            gate.accepted(answer, turn)
                         return settled
                     trouble = f"HTTP {answer.status}"
+                    if answer.status == 429 and gate:
+                        pause = gate.refused(answer, turn, waiting.clock.now())
                 waiting.tell("line trouble, asking again")
-                await waiting.sleep(_pause(tries, answer))
+                await waiting.sleep(pause)
         except DeadlinePassed:
             raise DeadlinePassed(trouble) from None
         raise AssertionError("unreachable")
 
-    async def _submission(self, api: Api, call: Call, waiting: Waiting) -> Answer:
-        """Sends once. When we leave while it is under way, the log still tells what became of it."""
-        deadline = waiting.deadline
-        waiting.extend(2 * call.timeouts.total)
-        future = start(self._exchange, call)
-        try:
-            return await waiting.result(future, call.timeouts.total)
-        except (Interrupted, asyncio.CancelledError, TimeoutError) as left:
-            # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
-            withdraw = waiting.interrupted()
-            future.add_done_callback(lambda done: self._came_late(api, done, withdraw=withdraw))
-            if isinstance(left, TimeoutError):
-                raise too_slow(call) from None
-            raise
-        finally:
-            waiting.deadline = deadline
-
-    def _came_late(self, api: Api, submission: Future[Answer], *, withdraw: bool) -> None:
-        """The end of a submission that nobody waits for any more. `withdraw`: the user canceled it."""
-        if submission.cancelled() or isinstance(submission.exception(), NeverSent):
-            return
-        outcome = None if submission.exception() else api.outcome(submission.result())
-        if isinstance(outcome, ServiceError):
-            return
-        late = read_task(outcome or {})
-        if late.task_id and withdraw:
-            self.withdraw(api, late.task_id)
-        elif late.task_id:
-            log.warning("Task %s was submitted, but nobody waited for it. %s", late.task_id, tasks.POLLER)
-        else:
-            log.warning("A request that was left may have been accepted and billed (request id %s).", late.request_id)
-
-    def _withdraw(self, api: Api, task_id: str) -> None:
-        try:
-            outcome = api.outcome(self._exchange(api.call("POST", f"/tasks/{task_id}/cancel", SHORT)))
-        except ExchangeFailed:
-            outcome = None
-        if isinstance(outcome, dict):
-            log.info("Task %s was canceled before it ran; it is not billed.", task_id)
-        else:
-            log.warning("Task %s could not be canceled any more and may be billed. %s", task_id, tasks.POLLER)
-
 
 def _may_repeat(error: ModelStudioError, tries: int) -> bool:
-    """Whether a creating request that ended so may be sent again. Throttled ones wait as long as the run may."""
-    if isinstance(error, Throttled):
-        return error.retryable
+    """Whether a creating request that ended so, other than throttled, may be sent again."""
     safe = isinstance(error, ConnectionFailed) or (isinstance(error, ServiceError) and error.retryable)
     return safe and tries < CREATE_TRIES
 
@@ -229,21 +248,24 @@ def _is_passing(answer: Answer) -> bool:
     return answer.status == 429 or answer.status >= 500
 
 
-def _pause(tries: int, answer: Answer | None) -> float:
-    """Seconds before the next try: what the service asks for if that is sane, else doubling, with jitter."""
-    asked = answer.headers.get("Retry-After", "") if answer else ""
-    if is_number(asked) and 0 < int(asked) <= LONGEST_RETRY_AFTER:
-        return float(asked)
-    longest = LONGEST_PAUSE_THROTTLED if answer and answer.status == 429 else LONGEST_PAUSE
+def _pause(tries: int) -> float:
+    """Seconds before the next try: doubling, with jitter."""
     doubled: float = FIRST_PAUSE * 2 ** min(tries - 1, 10)
-    return min(doubled, longest) * random.uniform(0.75, 1.0)
+    return min(doubled, LONGEST_PAUSE) * random.uniform(0.75, 1.0)
+
+
+def _date(answer: Answer) -> float | None:
+    """The Date header in seconds since 1970."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _uncertain(reason: str, answer: Answer | None = None) -> SubmissionUncertain:
     return SubmissionUncertain(
         f"The request was sent, but no usable answer came: {reason}.",
-        "It may have been accepted and billed, so it is not sent again by itself. Look at the usage page of the Model "
-        "Studio console for a request of this minute; queueing again sends a new request.",
+        "It may have been accepted and billed. " + UNCERTAIN_ADVICE,
         http_status=answer.status if answer else None,
         request_id=answer.headers.get("x-request-id") if answer else None,
     )

@@ -7,10 +7,11 @@ each other; here every piece of work has its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
@@ -74,32 +75,88 @@ class Waiting:
         clock: Clock | None = None,
     ) -> None:
         self.clock = clock or Clock()
+        self.timeout = timeout
         self.started = self.clock.now()
         self.deadline = self.started + timeout
-        self.interrupted = interrupted
+        self._interrupted = interrupted
         self._show = show
+        self._left = self._canceled = False
+        self._heeds_leaving = self._heeds_cancel = True
         self._phase = Phase("starting")
         self._phases: dict[str, Phase] = {}
         self._shown = ""
+        self._uncounted = 0  # how many are inside uncounted()
+        self._outside = (self.started, self._phase)  # when and in which phase the first of them entered
 
     @property
     def elapsed(self) -> float:
         return self.clock.now() - self.started
+
+    def apart(self, loop: asyncio.AbstractEventLoop) -> Waiting:
+        """Waits with this time-out and clock for work elsewhere, whose progress is shown in `loop`."""
+
+        def show(text: str, fraction: float) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended with its prompt
+                if not own._left:
+                    loop.call_soon_threadsafe(self._show, text, fraction)
+
+        own = Waiting(self.timeout, show=show, clock=self.clock)
+        return own
+
+    def leave(self, *, canceled: bool) -> None:
+        """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
+        self._left, self._canceled = True, canceled
+
+    def interrupted(self) -> bool:
+        """Whether the run is to end: the user asked for it, or nobody waits for it; as far as that is heeded now."""
+        canceled = self._heeds_cancel and (self._canceled or self._interrupted())
+        return canceled or (self._heeds_leaving and self._left)
+
+    def heed_leaving(self) -> None:
+        """Nothing is at stake: the run ends when it is canceled, or left for any other reason. So it begins."""
+        self._heeds_leaving = self._heeds_cancel = True
+
+    def heed_cancel_only(self) -> None:
+        """Something may be paid for: the run ends when the user cancels it, but not because another node failed."""
+        self._heeds_leaving, self._heeds_cancel = False, True
+
+    def heed_nobody(self) -> None:
+        """Something is paid for and cannot be had back: the run goes on to its end."""
+        self._heeds_leaving = self._heeds_cancel = False
 
     def extend(self, seconds: float) -> None:
         """Puts the deadline at least `seconds` from now."""
         self.deadline = max(self.deadline, self.clock.now() + seconds)
 
     def tell(self, name: str, *, timed: bool = True, about: float | None = None) -> None:
-        """The run enters a phase; its seconds count from when it was first entered."""
-        since = self.clock.now() if timed else None
-        self._phase = self._phases.setdefault(name, Phase(name, since, about))
+        """The run enters a phase; its seconds, shown if `timed`, count from when it was first entered."""
+        if timed:
+            self._phase = self._phases.setdefault(name, Phase(name, self.clock.now(), about))
+        else:
+            self._phase = Phase(name)
         self._refresh()
+
+    @contextlib.contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Inside, the deadline does not pass; afterwards it is as far away, and the phase the same, as before.
+
+        Of several parts of the run that are inside at the same time, the first to enter and the last to leave count.
+        """
+        if self._uncounted == 0:
+            self._outside = (self.clock.now(), self._phase)
+        self._uncounted += 1
+        try:
+            yield
+        finally:
+            self._uncounted -= 1
+            if self._uncounted == 0:
+                entered, self._phase = self._outside
+                self.deadline += self.clock.now() - entered
 
     async def sleep(self, seconds: float) -> None:
         """Pauses, but not beyond the deadline. Raises Interrupted or DeadlinePassed."""
-        end = min(self.clock.now() + seconds, self.deadline)
-        while (left := end - self.clock.now()) > 0:
+        end = self.clock.now() + seconds
+        while (left := min(end, self._last_moment()) - self.clock.now()) > 0:
             self._check()
             await self.clock.sleep(min(left, SLICE))
         self._check()
@@ -124,12 +181,26 @@ class Waiting:
             # which may be closed by then.
             waited.cancel()
 
+    async def outlast(self, future: Future[T], within: float) -> T:
+        """The result of a `start`, whoever leaves and whatever the deadline; TimeoutError after `within` seconds."""
+        waited = asyncio.wrap_future(future)
+        end = time.monotonic() + within
+        while not waited.done():
+            self._refresh()
+            if time.monotonic() > end:
+                raise TimeoutError
+            await asyncio.wait({waited}, timeout=SLICE)
+        return waited.result()
+
     def _check(self) -> None:
         self._refresh()
         if self.interrupted():
             raise Interrupted
-        if self.clock.now() >= self.deadline:
+        if self.clock.now() >= self._last_moment():
             raise DeadlinePassed
+
+    def _last_moment(self) -> float:
+        return math.inf if self._uncounted else self.deadline
 
     def _refresh(self) -> None:
         now = self.clock.now()

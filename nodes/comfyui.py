@@ -18,6 +18,7 @@ from comfy_api.latest import io
 from comfy_execution.progress import get_progress_state
 from server import PromptServer
 
+from ..model_studio.info import NEW
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
 from ..model_studio.waiting import Interrupted, Waiting, start
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 @cache
 def studio() -> Studio:
     """The one Studio of this process, made at first use."""
-    return Studio(key_folder=private_folder())
+    return Studio(private_folder())
 
 
 def private_folder() -> Path:
@@ -76,10 +77,14 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
 
 
 def _summary(result: Result) -> str:
-    count, cost = len(result.pictures), result.info["cost"]
-    pictures = f"{count} picture{'s' if count > 1 else ''} {result.info['size']}"
-    price = f", {cost['currency']} {_money(cost['amount'])} at list price" if cost else ""
-    return f"{pictures}, {result.info['times']['total_seconds']:g} s{price}"
+    info = result.info
+    count, cost, source = len(result.pictures), info["cost"], info["source"]
+    parts = [f"{count} picture{'s' if count > 1 else ''} {info['size']}", f"{info['times']['total_seconds']:g} s"]
+    if source != NEW:
+        parts.append(source)
+    if cost:
+        parts.append(f"{cost['currency']} {_money(cost['amount'])}" + (" at list price" if source == NEW else ""))
+    return ", ".join(parts)
 
 
 def _money(amount: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..model_studio.tasks import parse_ids
 from .comfyui import image_output, running, studio
 from .inputs import CATEGORY, image_outputs, region_input, timeout_input
 
@@ -34,13 +33,13 @@ class TaskPoller(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, task_id: str | None = None) -> bool:
-        if task_id is not None:
-            parse_ids(task_id)
+        if task_id is not None:  # None: linked
+            studio().task_ids(task_id)
         return True
 
     @classmethod
     async def execute(cls, task_id: str, region: str, timeout: int) -> io.NodeOutput:
-        task_ids = parse_ids(task_id)
+        task_ids = studio().task_ids(task_id)
         with running(cls, timeout) as waiting:
             result = await studio().collect(task_ids, region, waiting)
         return await image_output(cls, result)

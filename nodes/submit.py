@@ -7,11 +7,13 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..model_studio.catalog import TASK_MODELS
+from ..model_studio.info import NEW, RESUMED
 from .comfyui import finish, running, studio
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
 PATIENCE = 120
+_WORDS = {NEW: "submitted", RESUMED: "submitted before (resumed)"}
 
 
 class SubmitText2Image(io.ComfyNode):
@@ -39,5 +41,6 @@ class SubmitText2Image(io.ComfyNode):
         request = plan(TASK_MODELS, call_mode="async", **inputs)
         with running(cls, PATIENCE) as waiting:
             task_id, info = await studio().submit(request, waiting)
+        told = finish(cls, info, f"{_WORDS[info['source']]}: {task_id}")
         # In the history too: whoever queued this node alone through the API finds the id there.
-        return io.NodeOutput(task_id, finish(cls, info, f"submitted: {task_id}"), ui={"text": (task_id,)})
+        return io.NodeOutput(task_id, told, ui={"text": (task_id,)})

@@ -1,4 +1,4 @@
-"""A clock that tests drive, and servers on loopback that answer just what a test says."""
+"""A clock that tests drive, servers on loopback that answer just what a test says, and a Studio with its simulator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from model_studio.api import Api
 from model_studio.credentials import ApiKey
 from model_studio.exchange import Answer, Call
 from model_studio.regions import ApiHost
+from model_studio.studio import Studio
 from model_studio.waiting import Clock, Waiting
+from simulator import Config, Simulator
 
 KEY = "sk-planted-0123456789"
 
@@ -173,3 +175,30 @@ def tls_server(tmp_path: Path) -> Iterator[str]:
     yield f"https://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+# A Studio that talks to a simulator over real sockets
+
+
+@pytest.fixture(scope="session")
+def simulator_by_reads() -> Iterator[Simulator]:
+    """Tasks advance when they are asked about: one answer PENDING, one RUNNING."""
+    with Simulator(Config(progression="reads", sync_seconds=0)) as sim:
+        yield sim
+
+
+@pytest.fixture
+def sim(simulator_by_reads: Simulator) -> Simulator:
+    simulator_by_reads.reset()
+    return simulator_by_reads
+
+
+@pytest.fixture
+def environ(sim: Simulator) -> dict[str, str]:
+    keys = {f"DASHSCOPE_API_KEY_{region.upper().replace('-', '_')}": key for region, key in sim.keys.items()}
+    return {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, **keys}
+
+
+@pytest.fixture
+def studio(environ: dict[str, str], tmp_path: Path) -> Studio:
+    return Studio(tmp_path, environ=environ)

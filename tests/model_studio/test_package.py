@@ -48,6 +48,6 @@ def test_imports_go_one_way() -> None:
 
 
 def test_what_ships_needs_only_what_it_declares() -> None:
-    declared = {"requests", "PIL", "numpy", "urllib3"}  # urllib3 comes with requests
+    declared = {"requests", "PIL", "numpy", "filelock", "urllib3"}  # urllib3 comes with requests
     outside = _imports("model_studio") - set(sys.stdlib_module_names) - {"__future__"}
     assert outside <= declared

@@ -3,88 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from model_studio import errors
 from model_studio.catalog import ALL_MODELS, Model
-from model_studio.request import ImageRequest, plan
 from model_studio.studio import Result, Studio
-from model_studio.waiting import Interrupted, Waiting
-from simulator import Config, Simulator
-
-
-@pytest.fixture(scope="module")
-def shared_simulator() -> Iterator[Simulator]:
-    """Tasks advance when they are asked about: one answer PENDING, one RUNNING."""
-    with Simulator(Config(progression="reads", sync_seconds=0)) as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(shared_simulator: Simulator) -> Simulator:
-    shared_simulator.reset()
-    return shared_simulator
-
-
-@pytest.fixture
-def environ(sim: Simulator) -> dict[str, str]:
-    keys = {f"DASHSCOPE_API_KEY_{region.upper().replace('-', '_')}": key for region, key in sim.keys.items()}
-    return {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, **keys}
-
-
-@pytest.fixture
-def studio(environ: dict[str, str]) -> Studio:
-    return Studio(environ=environ)
-
-
-SMALL = {
-    "qwen-image-2.0": "512*512",
-    "wan2.5-t2i-preview": "768*768",
-    "wan2.2-t2i-flash": "512*512",
-}
-
-
-def request(model: str, **changes: Any) -> ImageRequest:
-    width, height = map(int, SMALL.get(model, "0*0").split("*"))
-    inputs: dict[str, Any] = {
-        "prompt": "a paper boat",
-        "aspect_ratio": "custom" if width else "1:1",
-        "width": width,
-        "height": height,
-        "n": 1,
-        "seed": 7,
-        "negative_prompt": "",
-        "prompt_extend": False,
-        "watermark": False,
-        "region": "cn-beijing",
-        "call_mode": "auto",
-    }
-    return plan(model=model, **{**inputs, **changes})
+from model_studio.waiting import Waiting
+from simulator import Simulator
+from tests.model_studio.asking import ask, creations, served
 
 
 def generate(studio: Studio, waiting: Waiting, model: str, **changes: Any) -> Result:
-    return asyncio.run(studio.generate(request(model, **changes), waiting))
-
-
-def served(sim: Simulator) -> list[Any]:
-    """The pictures behind the links that were billed, as arrays."""
-    return [
-        np.asarray(Image.open(io.BytesIO(sim.pictures[path.split("?")[0]])).convert("RGB"))
-        for bill in sim.billed
-        for path in bill.paths
-    ]
-
-
-def creations(sim: Simulator) -> list[Any]:
-    return [seen for seen in sim.requests if seen.method == "POST" and "/services/" in seen.path]
+    return asyncio.run(studio.generate(ask(model, **changes), waiting))
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -92,10 +25,10 @@ def creations(sim: Simulator) -> list[Any]:
 def test_every_model_in_every_mode(studio: Studio, waiting: Waiting, sim: Simulator, model: Model, mode: str) -> None:
     if not (model.sync if mode == "sync" else model.task):
         with pytest.raises(errors.InvalidRequest):
-            request(model.name, call_mode=mode)
+            ask(model.name, call_mode=mode)
         return
     result = generate(studio, waiting, model.name, call_mode=mode)
-    size = request(model.name).size
+    size = ask(model.name).size
     assert [picture.size for picture in result.pictures] == [str(size)]
     assert (result.pictures[0].pixels == served(sim)[0]).all()
     assert sum(bill.images for bill in sim.billed) == 1
@@ -283,72 +216,11 @@ def test_a_stumbling_service_is_waited_for(studio: Studio, waiting: Waiting, sim
     assert len(result.pictures) == 1 and sum(bill.images for bill in sim.billed) == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "billed"),
-    [("http_502", 0), ("http_504", 1), ("close_before_answer", 1), ("reset_on_connect", 0), ("break_in_body", 1)],
-)
-@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-2.0"])
-def test_uncertain_submissions_are_never_repeated(
-    studio: Studio, waiting: Waiting, sim: Simulator, fault: str, billed: int, model: str
-) -> None:
-    sim.faults.add(fault, on="create")
-    with pytest.raises(errors.SubmissionUncertain):
-        generate(studio, waiting, model)
-    assert len(creations(sim)) == 1
-
-
-def interrupt_when(state: str, clock: Any) -> tuple[Waiting, list[str]]:
-    """A waiting whose user presses Cancel as soon as the node shows `state`."""
-    shown = [""]
-    waiting = Waiting(300, lambda: shown[-1].startswith(state), lambda text, fraction: shown.append(text), clock)
-    return waiting, shown
-
-
-def test_cancel_while_pending_cancels_the_task(studio: Studio, sim: Simulator, clock: Any) -> None:
-    sim.faults.add("stuck_pending")
-    waiting, _ = interrupt_when("queued 5 s", clock)
-    with pytest.raises(Interrupted):
-        generate(studio, waiting, "wan2.6-t2i")
-    wait_for(lambda: any(seen.path.endswith("/cancel") for seen in sim.requests))
-
-
-def test_cancel_while_running_tells_the_id(
-    studio: Studio, sim: Simulator, clock: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    sim.faults.add("stuck_running")
-    waiting, _ = interrupt_when("running 5 s", clock)
-    with caplog.at_level(logging.WARNING), pytest.raises(Interrupted):
-        generate(studio, waiting, "wan2.6-t2i")
-    assert "Task Poller" in caplog.text
-    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
-
-
-@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-2.0"])
-def test_cancel_while_downloading_tells_the_ids(
-    studio: Studio, sim: Simulator, clock: Any, caplog: pytest.LogCaptureFixture, model: str
-) -> None:
-    sim.faults.add("slow_answer", on="picture", seconds=0.5)
-    waiting, _ = interrupt_when("downloading 0/1", clock)
-    with pytest.raises(Interrupted):
-        generate(studio, waiting, model)
-    assert "are billed, but not fetched" in caplog.text
-    assert sim.billed[0].request_id in caplog.text
-    assert model != "wan2.6-t2i" or str(sim.billed[0].task_id) in caplog.text
-
-
-def wait_for(condition: Any) -> None:
-    async def poll() -> None:
-        while not condition():
-            await asyncio.sleep(0.01)
-
-    asyncio.run(asyncio.wait_for(poll(), 5))
-
-
 # Submit and collect
 
 
 def submit(studio: Studio, waiting: Waiting, model: str = "wan2.6-t2i", **changes: Any) -> str:
-    task_id, info = asyncio.run(studio.submit(request(model, call_mode="async", **changes), waiting))
+    task_id, info = asyncio.run(studio.submit(ask(model, call_mode="async", **changes), waiting))
     assert info["task_id"] == task_id
     return task_id
 
@@ -417,38 +289,10 @@ def test_collect_gives_up_with_the_open_ids(studio: Studio, waiting: Waiting, si
     assert caught.value.task_id == stuck
 
 
-def test_cancel_of_a_collection_cancels_no_task(studio: Studio, sim: Simulator, waiting: Waiting, clock: Any) -> None:
-    sim.faults.add("stuck_pending")
-    task_id = submit(studio, waiting)
-    cancelled, _ = interrupt_when("queued 3 s", clock)
-    with pytest.raises(Interrupted):
-        collect(studio, cancelled, task_id)
-    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
-
-
 def test_no_key_no_request(sim: Simulator, waiting: Waiting, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    studio = Studio(environ={"DASHSCOPE_HTTP_BASE_URL": sim.base_url}, key_folder=tmp_path)
+    studio = Studio(tmp_path, environ={"DASHSCOPE_HTTP_BASE_URL": sim.base_url})
     with pytest.raises(errors.KeyMissing, match="DASHSCOPE_API_KEY"):
         generate(studio, waiting, "wan2.6-t2i")
     assert sim.requests == []
-
-
-def test_a_failing_sibling_leaves_the_task_alone(
-    studio: Studio, sim: Simulator, waiting: Waiting, caplog: pytest.LogCaptureFixture
-) -> None:
-    """ComfyUI cancels all coroutines of a graph when one node fails; the task's id must not be lost with them."""
-    sim.faults.add("stuck_pending")
-
-    async def leave() -> None:
-        generating = asyncio.create_task(studio.generate(request("wan2.6-t2i"), waiting))
-        while not any("/tasks/" in seen.path for seen in sim.requests):
-            await asyncio.sleep(0.005)
-        generating.cancel()
-        await generating
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(leave())
-    assert "goes on at the service" in caplog.text
-    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)

@@ -40,8 +40,13 @@ def test_ids(text: str, ids: list[str]) -> None:
     assert tasks.parse_ids(text) == ids
 
 
-@pytest.mark.parametrize("text", ["", " ,\n", "../services", "a?b", "a/../b", "a%2f", "x" * 129, "任務"])
+@pytest.mark.parametrize("text", ["", " ,\n"])
 def test_no_ids(text: str) -> None:
+    assert tasks.parse_ids(text) == []
+
+
+@pytest.mark.parametrize("text", ["../services", "a?b", "a/../b", "a%2f", "x" * 129, "任務"])
+def test_what_is_no_id(text: str) -> None:
     with pytest.raises(errors.InvalidRequest):
         tasks.parse_ids(text)
 

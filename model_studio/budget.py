@@ -1,0 +1,40 @@
+"""The user's daily budget, held against the ledger's sums of today (local time, list prices)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from .errors import BudgetReached
+from .request import ImageRequest
+
+
+def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
+    """What refuses a request that would pass its currency's budget, given today's sums; None where no budget applies.
+
+    What it raises is BudgetReached. A model without a known price cannot be held against a budget and is refused.
+    """
+    if not budgets:
+        return None
+    if request.price is None:
+        raise BudgetReached(
+            f"There is no list price for {request.model.name} in {request.region} to hold against "
+            "MODEL_STUDIO_DAILY_BUDGET.",
+            "Nothing was sent. Choose another model, or unset the budget.",
+        )
+    amount, currency = request.price
+    if currency not in budgets:
+        return None
+    budget, cost = budgets[currency], Decimal(str(amount)) * request.n
+
+    def allowed(spent: Mapping[str, float]) -> None:
+        so_far = Decimal(str(spent.get(currency, 0)))
+        if so_far + cost > budget:
+            raise BudgetReached(
+                f"This run costs {currency} {cost:f} at list price; with the {currency} {so_far:f} of today it would "
+                f"pass the daily budget of {currency} {budget:f}.",
+                "Nothing was sent. Ask for fewer pictures or a cheaper model, wait until tomorrow, or raise "
+                "MODEL_STUDIO_DAILY_BUDGET and restart ComfyUI.",
+            )
+
+    return allowed

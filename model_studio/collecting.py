@@ -1,0 +1,88 @@
+"""Tasks, whoever created them, to pictures: of the store where they were fetched before, else of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import gallery, info, tasks
+from .answers import TaskAnswer
+from .api import Api
+from .errors import ModelStudioError, ServiceError, TaskUnknown
+from .ledger import DRAWN, FAILED, LOST, Entry, Order
+from .memory import Memory, Shelf
+from .pictures import Picture
+from .polling import Polling
+from .transport import Transport
+from .waiting import Waiting
+
+
+@dataclass
+class Collection:
+    """What came of some tasks: records and pictures of those that ended well, the errors of the others."""
+
+    entries: list[Entry] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    errors: list[ModelStudioError] = field(default_factory=list)
+    source: str = info.STORED
+    drawing_seconds: float = 0.0
+
+
+async def collect(
+    transport: Transport, api: Api, task_ids: Sequence[str], account: str, memory: Memory, waiting: Waiting
+) -> Collection:
+    """Waits for the tasks and brings their pictures, in the order of the ids.
+
+    Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
+    """
+    known = {task_id: await memory.by_task(task_id) for task_id in task_ids}
+    stored = [task_id for task_id, entry in known.items() if memory.rules.reuse and entry and entry.is_stored]
+    asked = [task_id for task_id in task_ids if task_id not in stored]
+    collection = Collection()
+    answers = await Polling(transport, api, asked).until_ended(waiting) if asked else {}
+    collection.drawing_seconds = waiting.elapsed
+    waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
+    for task_id in task_ids:
+        try:
+            entry = known[task_id]
+            if task_id in answers:
+                entry = await _settle(answers[task_id], task_id, api, account, memory)
+            assert entry is not None
+            shelf = Shelf(memory, entry)
+            got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, shelf)
+        except ModelStudioError as error:
+            collection.errors.append(error.with_ids(task_id=task_id))
+            continue
+        if shelf.downloads or task_id in answers:
+            collection.source = info.RESUMED
+        collection.entries.append(entry)
+        collection.pictures += got
+        collection.notes += notes
+    if not collection.pictures:
+        raise collection.errors[0]
+    return collection
+
+
+async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, account: str, memory: Memory) -> Entry:
+    """Writes down what the service says of a task. Raises the error for which there are no pictures."""
+    if isinstance(answer, ServiceError):
+        raise answer
+    error = tasks.failure(answer, task_id, api.host.region)
+    if isinstance(error, TaskUnknown):
+        if entry := await memory.by_task(task_id):
+            await memory.update(entry, state=LOST)
+        raise error
+    entry = await memory.found(Order(account, api.host.region), task_id)
+    if error:
+        await memory.update(entry, state=FAILED, billed=0)
+        raise error
+    billed = len(answer.drawn.links) if entry.order.fingerprint else 0
+    return await memory.update(
+        entry,
+        state=DRAWN if answer.drawn.links else FAILED,
+        drawn=answer.drawn,
+        times=answer.times,
+        billed=billed,
+        request_id=entry.request_id or answer.request_id,
+    )

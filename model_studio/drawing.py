@@ -1,0 +1,348 @@
+"""One request that costs money, from the ledger's look-up to its pictures.
+
+Runs in the background (see background): when its node is left, what was paid for is still brought here and stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from . import gallery, info, lookup, tasks
+from .answers import Drawn, TaskAnswer, read_task, text
+from .api import Api
+from .errors import (
+    ModelStudioError,
+    PictureExpired,
+    SubmissionUncertain,
+    TaskCanceled,
+    TaskTimeout,
+    TaskUnknown,
+    Throttled,
+)
+from .ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Order
+from .memory import Memory, Shelf
+from .pacer import Gate
+from .pictures import Picture
+from .polling import Polling
+from .request import ImageRequest
+from .transport import UNCERTAIN_ADVICE, Transport
+from .waiting import DeadlinePassed, Interrupted, Waiting
+
+log = logging.getLogger(__name__)
+
+LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
+CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
+LOST_NOTE = "An earlier {what} of this request can no longer be fetched, so it was sent anew."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a request came to. `source`: one of info.NEW, RESUMED, STORED."""
+
+    entry: Entry
+    pictures: list[Picture]
+    source: str
+    notes: list[str]
+    drawing_seconds: float
+
+
+class Gone(Exception):
+    """What an earlier run paid for cannot be had any more, and the user knows: the request may be sent anew."""
+
+
+def fingerprint(api: Api, account: str, request: ImageRequest) -> str:
+    """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that is sent."""
+    where = api.host.base_url if api.host.replaced else api.host.region
+    told = json.dumps([where, api.host.region, account, request.body], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+class Drawing:
+    """A run of one request. `allowed` raises where today's sums forbid it (see budget)."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        api: Api,
+        request: ImageRequest,
+        account: str,
+        memory: Memory,
+        gate: Gate,
+        allowed: Callable[[Mapping[str, float]], None] | None,
+        waiting: Waiting,
+    ) -> None:
+        self.gate = gate
+        self._transport = transport
+        self._api = api
+        self._request = request
+        self._memory = memory
+        self._allowed = allowed
+        self._waiting = waiting
+        self._began = memory.ledger.now()
+        self._turn = 0.0  # when the last submission got its turn at the gate
+        self._entry: Entry | None = None
+        self._notes: list[str] = []
+        self._order = Order(
+            account=account,
+            region=request.region,
+            fingerprint=fingerprint(api, account, request),
+            model=request.model.ids[request.region],
+            prompt=text(request.prompt),
+            size=str(request.size),
+            n=request.n,
+            seed=request.seed,
+            is_task=request.endpoint.is_async,
+            price=request.price,
+        )
+
+    async def draw(self) -> Outcome:
+        """The pictures: from the store, of what an earlier run left, or drawn anew. Raises ModelStudioError."""
+        async with self._claim():
+            if self._memory.rules.reuse and (entry := await self._earlier()):
+                with contextlib.suppress(Gone):
+                    return await self._take_up(entry)
+            return await self._draw_anew()
+
+    async def submit(self) -> tuple[Entry, str]:
+        """A task, of an earlier run while its pictures can be had, or new; and its source."""
+        async with self._claim():
+            if self._memory.rules.reuse and (entry := await self._earlier()):
+                fresh = entry.created + LIFETIME > self._memory.ledger.now()
+                if entry.task_id and entry.state != LOST and (fresh or entry.is_stored):
+                    return entry, info.RESUMED
+            entry = await self._submit()
+            if self._waiting.interrupted():
+                await self._withdraw(entry)
+            return entry, info.NEW
+
+    @property
+    def notes(self) -> list[str]:
+        return [*self._notes, *self._memory.notes]
+
+    # The two halves of a submission's account, for the transport.
+
+    async def sending(self) -> None:
+        self._waiting.heed_cancel_only()
+        self._turn = self._waiting.clock.now()
+        if self._entry is None:
+            self._entry = await self._memory.begin(self._order, self._allowed)
+        else:
+            now = self._memory.ledger.now()
+            self._entry = await self._memory.update(self._entry, state=SENDING, sent=now, billed=self._request.n)
+
+    async def refused(self) -> None:
+        await self._update(state=FAILED, billed=0)
+        self._waiting.heed_leaving()
+
+    async def _update(self, **values: object) -> Entry:
+        assert self._entry is not None
+        self._entry = await self._memory.update(self._entry, **values)
+        return self._entry
+
+    @asynccontextmanager
+    async def _claim(self) -> AsyncIterator[None]:
+        """This request is ours alone; another run of it, in whatever process, is waited for."""
+        if not self._memory.rules.reuse or self._order.fingerprint is None:
+            yield
+            return
+        while True:
+            with contextlib.ExitStack() as claim:
+                try:
+                    ours = claim.enter_context(self._memory.ledger.claims.attempt(self._order.fingerprint))
+                except (OSError, NotImplementedError) as error:
+                    self._memory.note(f"Equal requests of other runs cannot be seen: {error}.")
+                    ours = True
+                if ours:
+                    yield
+                    return
+            self._waiting.tell("waiting for the same request of another run,")
+            try:
+                await self._waiting.sleep(CLAIM_PAUSE)
+            except DeadlinePassed:
+                raise TaskTimeout(
+                    f"After {self._waiting.elapsed:.0f} s another run still works at the same request.",
+                    "Nothing was sent. Run again: its pictures will be in the store, or its task is taken up.",
+                ) from None
+
+    async def _earlier(self) -> Entry | None:
+        """The record to go on with; None where the request may be sent. Raises SubmissionUncertain, Interrupted."""
+        assert self._order.fingerprint is not None
+        entry = await self._memory.latest(self._order.fingerprint)
+        if entry is None or entry.state not in (SENDING, UNCERTAIN):
+            return entry
+        self._entry = entry
+        if entry.order.is_task and (found := await self._look_up(entry)):
+            return found
+        if entry.state == SENDING:
+            await self._update(state=UNCERTAIN)
+            raise self._uncertain("An earlier run ended while its request was on the way, and nobody knows its answer.")
+        if entry.updated >= self._began:
+            raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
+        self._entry = None  # the user was told, and queued it again
+        return None
+
+    async def _look_up(self, entry: Entry) -> Entry | None:
+        found = await lookup.adopt(self._transport, self._api, entry, self._memory, self._waiting)
+        if found:
+            log.info("Task %s was found in the account's list; the answer to its submission was lost.", found.task_id)
+            self._notes.append("The answer to the submission was lost; its task was found in the account's list.")
+        return found
+
+    async def _take_up(self, entry: Entry) -> Outcome:
+        """Raises Gone where nothing is left of it."""
+        self._waiting.heed_cancel_only()
+        self._entry = entry
+        log.info("Taking up request %s (%s, task %s).", entry.name, entry.state, entry.task_id or "none")
+        try:
+            if entry.drawn.links:
+                return await self._fetch(info.RESUMED)
+            if entry.task_id is None:  # lost, and without a task
+                raise Gone
+            answer = await self._await_task(info.RESUMED)
+            return await self._finish(answer, info.RESUMED)
+        except (TaskCanceled, Throttled):
+            raise Gone from None  # not billed, and nothing is wrong with the request
+        except (TaskUnknown, PictureExpired) as error:
+            if entry.state != LOST and entry.created + LIFETIME > self._memory.ledger.now():
+                raise
+            self._notes.append(LOST_NOTE.format(what="task" if isinstance(error, TaskUnknown) else "picture"))
+            await self._update(state=FAILED)  # keeps what it cost
+            raise Gone from None
+        except Gone:
+            await self._update(state=FAILED)
+            raise
+        finally:
+            self._waiting.heed_leaving()
+
+    async def _draw_anew(self) -> Outcome:
+        self._entry = None
+        if not self._request.endpoint.is_async:
+            about = self._request.model.typical_seconds
+            return await self._finish(read_task(await self._create(about)), info.NEW)
+        async with self.gate.place(self._waiting):
+            answer = await self._draw_by_task()
+        return await self._finish(answer, info.NEW)
+
+    async def _draw_by_task(self) -> TaskAnswer:
+        while True:
+            await self._submit()
+            try:
+                return await self._await_task(info.NEW)
+            except Throttled as error:
+                # The task was accepted and then refused by a limit: unpaid, like a 429.
+                if not error.retryable or self._waiting.clock.now() >= self._waiting.deadline:
+                    raise
+                self.gate.refused(None, self._turn, self._waiting.clock.now())
+                self._waiting.heed_leaving()
+
+    async def _submit(self) -> Entry:
+        self._entry = None
+        submitted = read_task(await self._create())
+        entry = await self._update(state=SUBMITTED, task_id=submitted.task_id, request_id=submitted.request_id)
+        order = self._order
+        log.info("Submitted task %s (%s, n=%d, %s).", entry.task_id, order.model, order.n, order.region)
+        return entry
+
+    async def _create(self, about: float | None = None) -> dict[str, object]:
+        """The answer to the creating request. An uncertain one of a task is looked up in the account's list."""
+        request = self._request
+        try:
+            body = await self._transport.create(
+                self._api, request.endpoint, request.body, self._waiting, submission=self, about=about
+            )
+            if request.endpoint.is_async and not tasks.is_id(read_task(body).task_id):
+                raise SubmissionUncertain("The service took the request but gave no task id.")
+            return body
+        except SubmissionUncertain as error:
+            assert self._entry is not None
+            if request.endpoint.is_async and (found := await self._look_up(self._entry)):
+                return {"output": {"task_id": found.task_id}, "request_id": found.request_id}
+            await self._update(state=UNCERTAIN, request_id=error.request_id)
+            raise self._uncertain(error.what, error) from None
+
+    def _uncertain(self, what: str, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
+        """Says what may have been billed."""
+        price = ""
+        if self._request.price:
+            amount, currency = self._request.price
+            price = f", {currency} {amount * self._request.n:g} at list price"
+        pictures = f"{self._request.n} picture{'s' if self._request.n > 1 else ''}{price}"
+        return SubmissionUncertain(
+            what,
+            f"It may have been billed ({pictures}). " + UNCERTAIN_ADVICE,
+            http_status=known.http_status if known else None,
+            request_id=(known.request_id if known else None) or (self._entry.request_id if self._entry else None),
+        )
+
+    async def _await_task(self, source: str) -> TaskAnswer:
+        """The last answer about the task. Left by Cancel while it may be PENDING, it is canceled at the service."""
+        assert self._entry is not None and self._entry.task_id is not None
+        task_id = self._entry.task_id
+        polling = Polling(self._transport, self._api, [task_id], self._request.model.typical_seconds)
+        first_pause = tasks.poll_delay(0) if source == info.NEW else 0
+        while True:
+            try:
+                answer = (await polling.until_ended(self._waiting, first_pause))[task_id]
+                break
+            except Interrupted:
+                if polling.may_be_pending:
+                    await self._withdraw(self._entry)
+                self._waiting.heed_nobody()
+                log.info("Task %s runs and is billed; its pictures will be stored.", task_id)
+                first_pause = 0
+        if isinstance(answer, ModelStudioError):
+            raise answer.with_ids(task_id=task_id)
+        if error := tasks.failure(answer, task_id, self._api.host.region):
+            unknown = isinstance(error, TaskUnknown)
+            await self._update(**({"state": LOST} if unknown else {"state": FAILED, "billed": 0}))
+            raise error
+        return answer
+
+    async def _withdraw(self, entry: Entry) -> None:
+        """Cancels a task at the service that may not have begun. Raises Interrupted if that worked; else it goes on."""
+        self._waiting.heed_nobody()
+        if entry.task_id and await self._transport.withdraw(self._api, entry.task_id, self._waiting):
+            log.info("Task %s was canceled before it ran; it is not billed.", entry.task_id)
+            await self._update(state=FAILED, billed=0)
+            raise Interrupted
+
+    async def _finish(self, answer: TaskAnswer, source: str) -> Outcome:
+        """Notes what was drawn, and brings it here."""
+        assert self._entry is not None
+        if not answer.drawn.links:
+            # Pictures that failed are free; where none is spoken of, nobody knows.
+            await self._update(state=FAILED, billed=0 if answer.drawn.failures else self._request.n)
+        else:
+            await self._update(
+                state=DRAWN,
+                drawn=answer.drawn,
+                billed=len(answer.drawn.links),
+                times=answer.times,
+                request_id=self._entry.request_id or answer.request_id,
+            )
+        return await self._fetch(source, answer.drawn)
+
+    async def _fetch(self, source: str, drawn: Drawn | None = None) -> Outcome:
+        assert self._entry is not None
+        entry = self._entry
+        drawing_seconds = self._waiting.elapsed
+        self._waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
+        shelf = Shelf(self._memory, entry)
+        try:
+            got, notes = await gallery.fetch(
+                self._transport, self._api.host, drawn or entry.drawn, self._waiting, shelf
+            )
+        except ModelStudioError as error:
+            if isinstance(error, PictureExpired):
+                await self._update(state=LOST)
+            error.with_ids(request_id=entry.request_id, task_id=entry.task_id)
+            raise
+        if source == info.RESUMED and not shelf.downloads and drawn is None:
+            source = info.STORED
+        return Outcome(entry, got, source, notes, drawing_seconds)

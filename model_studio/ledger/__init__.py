@@ -1,0 +1,26 @@
+"""What this machine remembers of its requests: nothing paid is lost, nothing is paid twice.
+
+database     one SQLite file, made, migrated, and moved aside when it is damaged
+records      every request that can cost money, written before it is sent
+store        the original bytes of finished pictures
+claims       one run at a time for the same request, among all processes
+"""
+
+from .claims import Claims
+from .database import LedgerUnavailable
+from .records import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, Order, new_entry
+
+__all__ = [
+    "DRAWN",
+    "FAILED",
+    "LOST",
+    "SENDING",
+    "SUBMITTED",
+    "UNCERTAIN",
+    "Claims",
+    "Entry",
+    "Ledger",
+    "LedgerUnavailable",
+    "Order",
+    "new_entry",
+]

@@ -1,0 +1,178 @@
+"""One SQLite file for several threads and processes.
+
+Each transaction has a connection of its own: nothing is shared between threads, and no handle keeps a damaged file from
+being moved. SQLite's own rollback journal, not its write-ahead log: user folders lie on network drives too, where the
+latter does not work (SQLite's documentation).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+log = logging.getLogger(__name__)
+
+BUSY_SECONDS = 20.0  # for another process's transaction, which takes milliseconds
+
+# Number i brings a file of version i to version i + 1 (PRAGMA user_version). Only ever appended to.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE secrets (salt TEXT NOT NULL);
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,           -- of its files; says nothing about the request
+        fingerprint TEXT,             -- NULL: a task that was created elsewhere
+        account TEXT NOT NULL,        -- salted digest of the key
+        region TEXT NOT NULL,
+        model TEXT,                   -- id on the wire
+        prompt TEXT NOT NULL,
+        size TEXT,
+        n INTEGER,
+        seed INTEGER,
+        is_task INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        created REAL NOT NULL,        -- seconds since 1970
+        updated REAL NOT NULL,
+        sent REAL NOT NULL,           -- when it was last on its way
+        day TEXT NOT NULL,            -- the local day it was created, for the daily sum
+        task_id TEXT UNIQUE,
+        request_id TEXT,
+        drawn TEXT,                   -- JSON: links, used prompts, failures
+        times TEXT,                   -- JSON: as the service tells them
+        price REAL,                   -- of one picture; NULL: not known
+        currency TEXT,
+        billed INTEGER NOT NULL       -- pictures that are, or may be, paid for
+    );
+    CREATE INDEX requests_fingerprint ON requests (fingerprint, id);
+    CREATE INDEX requests_day ON requests (day);
+    CREATE TABLE pictures (
+        request INTEGER NOT NULL REFERENCES requests (id),
+        number INTEGER NOT NULL,      -- place among the links
+        file TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        stored REAL NOT NULL,
+        PRIMARY KEY (request, number)
+    );
+    CREATE INDEX pictures_stored ON pictures (stored);
+    """,
+)
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written now. `reason`: why, in words without paths."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Database:
+    """The file `ledger.sqlite` in `folder`, both made at first use and for their owner's eyes only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "ledger.sqlite"
+        self._lock = threading.Lock()
+        self._checked = False
+        self._notices: list[str] = []
+
+    def take_notices(self) -> list[str]:
+        """What users should know since the last call, such as a damaged file."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    @contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction that is committed at the end, or rolled back. Raises LedgerUnavailable.
+
+        Those that only read need neither room on the disk nor their turn among the writers.
+        """
+        try:
+            self._prepare()
+            with closing(self._connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.rollback()
+                    raise
+                connection.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.Error, OSError, NotImplementedError) as error:  # the last: a file system without locks
+            self._checked = False  # the next one looks whether the file is damaged
+            raise LedgerUnavailable(_reason(error)) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        # isolation_level None: transactions begin and end where this module says so.
+        connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _prepare(self) -> None:
+        """Makes, migrates or replaces the file; once, and again after trouble."""
+        with self._lock:
+            if self._checked and self.file.exists():
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "ledger.lock", timeout=BUSY_SECONDS):
+                self.file.touch(mode=0o600)
+                try:
+                    self._migrate()
+                except sqlite3.DatabaseError as error:
+                    if isinstance(error, sqlite3.OperationalError) and not _is_foreign(error):
+                        raise
+                    self._move_aside(error)
+                    self.file.touch(mode=0o600)
+                    self._migrate()
+            self._checked = True
+
+    def _migrate(self) -> None:
+        with closing(self._connect()) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > len(MIGRATIONS):
+                raise LedgerUnavailable("it was made by a newer version of this node pack")
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError("quick_check failed")
+            if version == len(MIGRATIONS):
+                connection.execute("SELECT salt, (SELECT max(id) FROM requests) FROM secrets")
+                return
+            for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+                connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
+                if number == 1:
+                    connection.execute("INSERT INTO secrets VALUES (?)", (secrets.token_hex(16),))
+                connection.execute("COMMIT")
+
+    def _move_aside(self, error: Exception) -> None:
+        aside = self.file.with_name(time.strftime("ledger-damaged-%Y%m%d-%H%M%S.sqlite"))
+        self.file.replace(aside)
+        for rest in ("-journal", "-wal", "-shm"):
+            self.file.with_name(self.file.name + rest).unlink(missing_ok=True)
+        log.warning("The ledger was damaged (%s) and moved aside to %s.", error, aside)
+        self._notices.append(
+            f"The ledger was damaged and is now called {aside.name}; a new one was begun. Requests before now are not "
+            "known any more: queued again, they are sent and billed again."
+        )
+
+
+def _is_foreign(error: sqlite3.OperationalError) -> bool:
+    """Whether the file is a database, but not ours; SQLite counts that among the operational errors."""
+    return str(error).startswith(("no such table", "no such column")) or "already exists" in str(error)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError | OSError) and ("full" in text or "No space" in text):
+        return "the disk is full"
+    if isinstance(error, sqlite3.Error):
+        return text
+    return getattr(error, "strerror", None) or type(error).__name__

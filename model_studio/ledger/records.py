@@ -1,0 +1,236 @@
+"""Every request that can cost money: what was asked, how far it got, what came of it, what it cost."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..answers import Drawn
+from .claims import Claims
+from .database import Database
+from .store import Store, make_room
+
+# How far a request got. What was SENDING when its process ended may have arrived, or not.
+SENDING = "sending"
+UNCERTAIN = "uncertain"  # sent, and nobody knows what became of it; the user was told
+SUBMITTED = "submitted"  # the service has a task for it, which may have ended since
+DRAWN = "drawn"  # there are links to pictures
+LOST = "lost"  # the service no longer has the task or the pictures; the user was told
+FAILED = "failed"  # refused, failed or canceled: not billed
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a new record holds. `price`: list price of one picture as (amount, currency); None: not known."""
+
+    account: str
+    region: str
+    fingerprint: str | None = None  # None: not asked for by us
+    model: str | None = None
+    prompt: str = ""
+    size: str | None = None
+    n: int = 0
+    seed: int | None = None
+    is_task: bool = True
+    price: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record. Times are seconds since 1970; `files`: place among the links -> file in the store.
+
+    `id` is None where the ledger could not be written: it is then known to this run only.
+    """
+
+    id: int | None
+    name: str
+    order: Order
+    state: str
+    created: float
+    updated: float
+    sent: float
+    billed: int
+    task_id: str | None = None
+    request_id: str | None = None
+    drawn: Drawn = field(default_factory=Drawn)
+    times: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether every picture that was drawn is in the store."""
+        return self.state == DRAWN and bool(self.drawn.links) and len(self.files) == len(self.drawn.links)
+
+
+def new_entry(order: Order, state: str, now: float, task_id: str | None = None) -> Entry:
+    """Not written yet. Its name says when it was made, and nothing about the request."""
+    name = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + uuid.uuid4().hex[:12]
+    return Entry(None, name, order, state, created=now, updated=now, sent=now, billed=order.n, task_id=task_id)
+
+
+class Ledger:
+    """The records in `folder`, with the store of pictures and the claims beside them.
+
+    Blocking; safe to use from threads and processes at once. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self.claims = Claims(folder / "claims")
+        self.store = Store(folder / "pictures")
+        self.database = Database(folder)
+        self.now = now
+
+    def account(self, key: str) -> str:
+        """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
+        with self.database.transaction(write=False) as ledger:
+            (salt,) = ledger.execute("SELECT salt FROM secrets").fetchone()
+        return hmac.new(salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] = lambda spent: None) -> Entry:
+        """Writes a request that is about to be sent. `allowed` gets today's sums by currency and may raise."""
+        with self.database.transaction() as ledger:
+            allowed(_spent(ledger, self._today()))
+            return _insert(ledger, entry)
+
+    def found(self, entry: Entry) -> Entry:
+        """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
+        with self.database.transaction() as ledger:
+            return _one(ledger, "task_id = ?", entry.task_id) or _insert(ledger, entry)
+
+    def update(self, entry: Entry, **values: Any) -> Entry:
+        """Writes new values of state, sent, task_id, request_id, drawn, times or billed.
+
+        Raises sqlite3.IntegrityError for a task_id that another record has.
+        """
+        changed = replace(entry, updated=self.now(), **values)
+        columns = {name: getattr(changed, name) for name in ("updated", *values)}
+        columns |= {name: _json(columns[name]) for name in ("drawn", "times") if name in columns}
+        names = ", ".join(f"{name} = :{name}" for name in columns)
+        with self.database.transaction() as ledger:
+            ledger.execute(f"UPDATE requests SET {names} WHERE id = :id", {**columns, "id": entry.id})
+        return changed
+
+    def latest(self, fingerprint: str) -> Entry | None:
+        """The last record of a request that may have cost something."""
+        return self._one("fingerprint = ? AND state != ?", fingerprint, FAILED)
+
+    def by_task(self, task_id: str) -> Entry | None:
+        return self._one("task_id = ?", task_id)
+
+    def recent(self, count: int, *, tasks_only: bool = False) -> list[Entry]:
+        """The last records, newest first; `tasks_only`: those with a task id."""
+        with self.database.transaction(write=False) as ledger:
+            return _all(ledger, f"{'task_id IS NOT NULL' if tasks_only else '1'} ORDER BY id DESC LIMIT ?", count)
+
+    def rivals(self, entry: Entry, within: float) -> list[Entry]:
+        """Other submissions of the same account and model, sent within so many seconds, whose task is not known."""
+        order = entry.order
+        with self.database.transaction(write=False) as ledger:
+            return _all(
+                ledger,
+                "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) "
+                "AND abs(sent - ?) <= ? AND id != ?",
+                *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within, entry.id),
+            )
+
+    def spent_today(self) -> dict[str, float]:
+        """Currency -> sum at list price of what was sent today (local time) and may be billed."""
+        with self.database.transaction(write=False) as ledger:
+            return _spent(ledger, self._today())
+
+    def keep(self, entry: Entry, number: int, content: bytes, limit: int, days: float | None) -> None:
+        """Stores a picture; the oldest others go where `limit` (bytes) or `days` is passed. Raises OSError too."""
+        file = self.store.write(f"{entry.name}-{number}", content)
+        with self.database.transaction() as ledger:
+            ledger.execute(
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
+                (entry.id, number, file, len(content), self.now()),
+            )
+            doomed = make_room(ledger, limit, days, self.now())
+        self.store.delete(doomed)
+
+    def stored_bytes(self) -> int:
+        with self.database.transaction(write=False) as ledger:
+            return int(ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0])
+
+    def tidy(self, limit: int, days: float | None) -> None:
+        """Keeps the store to its limits, and sweeps up what processes left behind that were killed."""
+        with self.database.transaction() as ledger:
+            doomed = make_room(ledger, limit, days, self.now())
+        self.store.delete(doomed)
+        self.store.sweep()
+        self.claims.sweep()
+
+    def _one(self, condition: str, *values: Any) -> Entry | None:
+        with self.database.transaction(write=False) as ledger:
+            return _one(ledger, condition, *values)
+
+    def _today(self) -> str:
+        return _day(self.now())
+
+
+def _day(when: float) -> str:
+    """The local day, since that is what users call a day."""
+    return time.strftime("%Y-%m-%d", time.localtime(when))
+
+
+def _one(ledger: sqlite3.Connection, condition: str, *values: Any) -> Entry | None:
+    return next(iter(_all(ledger, f"{condition} ORDER BY id DESC LIMIT 1", *values)), None)
+
+
+def _all(ledger: sqlite3.Connection, condition: str, *values: Any) -> list[Entry]:
+    rows = ledger.execute(f"SELECT * FROM requests WHERE {condition}", values).fetchall()
+    return [_entry(row, ledger) for row in rows]
+
+
+def _insert(ledger: sqlite3.Connection, entry: Entry) -> Entry:
+    order = asdict(entry.order)
+    amount, currency = order.pop("price") or (None, None)
+    values = {
+        **order,
+        **{name: getattr(entry, name) for name in ("name", "state", "created", "updated", "sent", "billed", "task_id")},
+        "day": _day(entry.created),
+        "price": amount,
+        "currency": currency,
+    }
+    cursor = ledger.execute(
+        f"INSERT INTO requests ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
+    )
+    return replace(entry, id=cursor.lastrowid)
+
+
+def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
+    files = ledger.execute("SELECT number, file FROM pictures WHERE request = ?", (row["id"],)).fetchall()
+    drawn = json.loads(row["drawn"] or "{}")
+    price = None if row["currency"] is None else (row["price"], row["currency"])
+    asked = {name: row[name] for name in ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed")}
+    asked["is_task"] = bool(row["is_task"])
+    plain = ("id", "name", "state", "created", "updated", "sent", "billed", "task_id", "request_id")
+    return Entry(
+        **{name: row[name] for name in plain},
+        order=Order(**asked, price=price),
+        drawn=Drawn(**{name: tuple(value) for name, value in drawn.items()}),
+        times=json.loads(row["times"] or "{}"),
+        files={number: file for number, file in files},
+    )
+
+
+def _spent(ledger: sqlite3.Connection, day: str) -> dict[str, float]:
+    rows = ledger.execute(
+        "SELECT currency, sum(price * billed) FROM requests WHERE day = ? AND currency IS NOT NULL GROUP BY currency",
+        (day,),
+    )
+    return {currency: round(amount, 6) for currency, amount in rows}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(asdict(value) if isinstance(value, Drawn) else dict(value), ensure_ascii=False)

@@ -1,0 +1,75 @@
+"""The original bytes of finished pictures, as files: oldest go first when the store is full, or when they are old."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+DAY = 24 * 3600.0
+_ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp"}
+_HALF_WRITTEN = ".part"
+
+
+class Store:
+    """Files in `folder`, made at first use. Which there are is written in the ledger's table of pictures."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, content: bytes) -> str:
+        """Writes a file whole or not at all; its full name. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ending = next((ending for start, ending in _ENDINGS.items() if content.startswith(start)), "bin")
+        file = f"{name}.{ending}"
+        handle, half = tempfile.mkstemp(_HALF_WRITTEN, dir=self.folder)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(half, self.folder / file)
+        except BaseException:
+            Path(half).unlink(missing_ok=True)
+            raise
+        return file
+
+    def read(self, file: str) -> bytes | None:
+        """The bytes, or None where the file is gone or cannot be read."""
+        try:
+            return (self.folder / file).read_bytes()
+        except OSError:
+            return None
+
+    def delete(self, files: Iterable[str]) -> None:
+        for file in files:
+            with contextlib.suppress(OSError):
+                (self.folder / file).unlink()
+
+    def sweep(self) -> None:
+        """Deletes what a process left half written an hour ago or longer."""
+        for file in self.folder.glob(f"*{_HALF_WRITTEN}"):
+            with contextlib.suppress(OSError):
+                if file.stat().st_mtime < time.time() - 3600:
+                    file.unlink()
+
+
+def make_room(ledger: sqlite3.Connection, limit: int, days: float | None, now: float) -> list[str]:
+    """Takes pictures out of the table until they keep to `limit` bytes and `days`; the files to delete."""
+    files: list[str] = []
+    total = ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0]
+    oldest = ledger.execute("SELECT rowid, file, bytes, stored FROM pictures ORDER BY stored, rowid")
+    doomed = []
+    for row in oldest:
+        too_old = days is not None and row["stored"] < now - days * DAY
+        if total <= limit and not too_old:
+            break
+        total -= row["bytes"]
+        doomed.append(row["rowid"])
+        files.append(row["file"])
+    ledger.executemany("DELETE FROM pictures WHERE rowid = ?", [(rowid,) for rowid in doomed])
+    return files

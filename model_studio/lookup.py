@@ -1,0 +1,70 @@
+"""Finds out what became of a submission that was sent but never answered, in the account's list of tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .answers import text
+from .api import Api
+from .errors import ServiceError
+from .ledger import Entry
+from .memory import Memory
+from .transport import Transport
+from .waiting import DeadlinePassed, Waiting
+
+# The list may lag behind: seconds before each look.
+PAUSES = (1, 2, 4)
+PATIENCE = 60
+# Seconds around the time of sending in which the service may have made the task: ours is known by its own clock, but a
+# submission may have waited in its connection for as long as its time-out.
+BEFORE, AFTER = 10, 60
+MAX_PAGES = 5
+PAGE_SIZE = 50
+
+
+async def adopt(transport: Transport, api: Api, entry: Entry, memory: Memory, waiting: Waiting) -> Entry | None:
+    """The record with the task of its submission, if exactly one can be it; else None. Raises Interrupted.
+
+    It must be of the model and the time, and of no other record; and no other submission of the model that was sent
+    at that time may be without its task, since then nobody could tell the two apart.
+    """
+    waiting.extend(PATIENCE)
+    for pause in PAUSES:
+        waiting.tell("looking for the task in the account's list")
+        try:
+            await waiting.sleep(pause)
+            possible = await _candidates(transport, api, entry, memory, waiting)
+        except (ServiceError, DeadlinePassed):
+            return None
+        if len(possible) == 1 and not await memory.rivals(entry, within=BEFORE + AFTER):
+            return await memory.adopt(entry, possible[0])
+    return None
+
+
+async def _candidates(transport: Transport, api: Api, entry: Entry, memory: Memory, waiting: Waiting) -> list[str]:
+    """Ids of tasks that no record has, of the model, made about when the submission was sent."""
+    ids: list[str] = []
+    for page in range(1, MAX_PAGES + 1):
+        query = f"/tasks/?model_name={entry.order.model}&page_no={page}&page_size={PAGE_SIZE}"
+        body, service_now = await transport.read_dated(api, query, waiting)
+        # The service's clock, and ours only for the seconds that have passed: neither needs to be right.
+        sent = (service_now or memory.ledger.now()) - (memory.ledger.now() - entry.sent)
+        rows = [row for row in _rows(body) if row.get("model_name") == entry.order.model]
+        for row in rows:
+            made = row.get("gmt_create")
+            if isinstance(made, int | float) and sent - BEFORE <= made / 1000 <= sent + AFTER:
+                task_id = text(row.get("task_id"))
+                if task_id and await memory.by_task(task_id) is None:
+                    ids.append(task_id)
+        if not rows or page >= _number(body.get("total_page")):
+            break
+    return ids
+
+
+def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = body.get("data")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0

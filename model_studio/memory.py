@@ -1,0 +1,121 @@
+"""The ledger as one run uses it: in threads, and never in its way. What cannot be kept becomes a note."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import ConfigurationError
+from .ledger import SENDING, SUBMITTED, Entry, Ledger, LedgerUnavailable, Order, new_entry
+from .waiting import start
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the settings say about keeping. `store_limit` in bytes, 0: no pictures; `store_days` None: for ever."""
+
+    reuse: bool
+    store_limit: int
+    store_days: float | None
+
+
+class Memory:
+    """One run's view of the ledger. `notes`: what users should know of the ledger itself."""
+
+    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+        self.ledger = ledger
+        self.rules = rules
+        self.notes: list[str] = []
+
+    async def account(self, key: str) -> str:
+        """The account's digest; an empty text where there is no ledger to compare it in."""
+        return await self._try(self.ledger.account, key) or ""
+
+    async def begin(self, order: Order, allowed: Callable[[Mapping[str, float]], None] | None) -> Entry:
+        """A record of a request that is about to be sent. `allowed` gets today's sums and raises to refuse it.
+
+        Raises ConfigurationError where there is something to refuse by, but no ledger that knows the sums.
+        """
+        entry = new_entry(order, SENDING, self.ledger.now())
+        written = await self._try(self.ledger.begin, entry, allowed or (lambda spent: None))
+        if written is None and allowed is not None:
+            raise ConfigurationError(
+                f"MODEL_STUDIO_DAILY_BUDGET cannot be kept: {self.notes[-1]}",
+                "Nothing was sent. Make the ledger's folder writable, or unset the budget.",
+            )
+        return written or entry
+
+    async def update(self, entry: Entry, **values: Any) -> Entry:
+        written = None if entry.id is None else await self._try(self.ledger.update, entry, **values)
+        return written or replace(entry, **values)
+
+    async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
+        """The record with a task that was found to be its own; None where another has it by now."""
+        try:
+            return await self.update(entry, state=SUBMITTED, task_id=task_id)
+        except sqlite3.IntegrityError:
+            return None
+
+    async def found(self, order: Order, task_id: str) -> Entry:
+        """The record of a task that was created here or elsewhere."""
+        entry = new_entry(order, SUBMITTED, self.ledger.now(), task_id)
+        return await self._try(self.ledger.found, entry) or entry
+
+    async def latest(self, fingerprint: str) -> Entry | None:
+        return await self._try(self.ledger.latest, fingerprint)
+
+    async def by_task(self, task_id: str) -> Entry | None:
+        return await self._try(self.ledger.by_task, task_id)
+
+    async def rivals(self, entry: Entry, within: float) -> list[Entry]:
+        return await self._try(self.ledger.rivals, entry, within) or []
+
+    async def _try(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The result, or None with a note."""
+        try:
+            result = await asyncio.wrap_future(start(function, *args, **kwargs))
+        except (LedgerUnavailable, OSError) as error:
+            reason = error.reason if isinstance(error, LedgerUnavailable) else error.strerror
+            self.note(f"Nothing is kept, since the ledger cannot be used: {reason}.")
+            return None
+        for notice in self.ledger.database.take_notices():
+            self.note(notice)
+        return result
+
+    def note(self, note: str) -> None:
+        """Tells users something once, in the log too."""
+        if note not in self.notes:
+            log.warning(note)
+            self.notes.append(note)
+
+
+@dataclass
+class Shelf:
+    """The stored pictures of one record; `downloads` counts those that had to be fetched."""
+
+    memory: Memory
+    entry: Entry
+    downloads: int = field(default=0)
+
+    async def get(self, number: int) -> bytes | None:
+        file = self.entry.files.get(number)
+        if file is None:
+            return None
+        return await asyncio.wrap_future(start(self.memory.ledger.store.read, file))
+
+    async def put(self, number: int, content: bytes) -> None:
+        """Keeps a picture that came whole."""
+        self.downloads += 1
+        rules = self.memory.rules
+        if rules.store_limit and self.entry.id is not None:
+            await self.memory._try(
+                self.memory.ledger.keep, self.entry, number, content, rules.store_limit, rules.store_days
+            )
