@@ -8,11 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Drawn:
-    """What an answer says was drawn: links in the service's order, the prompts it really used, what failed."""
+    """What an answer says was drawn: links in the service's order, the prompts it really used, what failed.
+
+    `asked_prompts`: the prompts as they were sent, where it repeats them (prompt shape).
+    """
 
     links: tuple[str, ...] = ()
     used_prompts: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    asked_prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,18 @@ def read_drawn(output: Any) -> Drawn:
     links: list[str] = []
     prompts: list[str] = []
     failures: list[str] = []
+    asked: list[str] = []
     for choice in _dicts(output.get("choices")):
         for item in _dicts(_dict(choice.get("message")).get("content")):
             _add(links, item.get("image"))
             _add(prompts, item.get("text"))
     for result in _dicts(output.get("results")):
         _add(links, result.get("url"))
+        _add(asked, result.get("orig_prompt"))
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
             failures.append(f"{text(result.get('code'))}: {text(result.get('message'))}".strip(": "))
-    return Drawn(tuple(links), tuple(prompts), tuple(failures))
+    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked))
 
 
 def _add(texts: list[str], value: Any) -> None:

@@ -9,8 +9,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import gallery, info, lookup, tasks
@@ -21,7 +20,6 @@ from .errors import (
     PictureExpired,
     SubmissionUncertain,
     TaskCanceled,
-    TaskTimeout,
     TaskUnknown,
     Throttled,
 )
@@ -32,12 +30,11 @@ from .pictures import Picture
 from .polling import Polling
 from .request import ImageRequest
 from .transport import UNCERTAIN_ADVICE, Transport
-from .waiting import DeadlinePassed, Interrupted, Waiting
+from .waiting import Interrupted, Waiting
 
 log = logging.getLogger(__name__)
 
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
-CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
 LOST_NOTE = "An earlier {what} of this request can no longer be fetched, so it was sent anew."
 
 
@@ -85,13 +82,15 @@ class Drawing:
         self._allowed = allowed
         self._waiting = waiting
         self._began = memory.ledger.now()
+        self._adopted = False  # whether its task was found in the account's list
         self._turn = 0.0  # when the last submission got its turn at the gate
         self._entry: Entry | None = None
         self._notes: list[str] = []
+        self._fingerprint = fingerprint(api, account, request)
         self._order = Order(
             account=account,
             region=request.region,
-            fingerprint=fingerprint(api, account, request),
+            fingerprint=self._fingerprint,
             model=request.model.ids[request.region],
             prompt=text(request.prompt),
             size=str(request.size),
@@ -103,7 +102,7 @@ class Drawing:
 
     async def draw(self) -> Outcome:
         """The pictures: from the store, of what an earlier run left, or drawn anew. Raises ModelStudioError."""
-        async with self._claim():
+        async with self._memory.claim(self._fingerprint, self._waiting):
             if self._memory.rules.reuse and (entry := await self._earlier()):
                 with contextlib.suppress(Gone):
                     return await self._take_up(entry)
@@ -111,7 +110,7 @@ class Drawing:
 
     async def submit(self) -> tuple[Entry, str]:
         """A task, of an earlier run while its pictures can be had, or new; and its source."""
-        async with self._claim():
+        async with self._memory.claim(self._fingerprint, self._waiting):
             if self._memory.rules.reuse and (entry := await self._earlier()):
                 fresh = entry.created + LIFETIME > self._memory.ledger.now()
                 if entry.task_id and entry.state != LOST and (fresh or entry.is_stored):
@@ -145,35 +144,9 @@ class Drawing:
         self._entry = await self._memory.update(self._entry, **values)
         return self._entry
 
-    @asynccontextmanager
-    async def _claim(self) -> AsyncIterator[None]:
-        """This request is ours alone; another run of it, in whatever process, is waited for."""
-        if not self._memory.rules.reuse or self._order.fingerprint is None:
-            yield
-            return
-        while True:
-            with contextlib.ExitStack() as claim:
-                try:
-                    ours = claim.enter_context(self._memory.ledger.claims.attempt(self._order.fingerprint))
-                except (OSError, NotImplementedError) as error:
-                    self._memory.note(f"Equal requests of other runs cannot be seen: {error}.")
-                    ours = True
-                if ours:
-                    yield
-                    return
-            self._waiting.tell("waiting for the same request of another run,")
-            try:
-                await self._waiting.sleep(CLAIM_PAUSE)
-            except DeadlinePassed:
-                raise TaskTimeout(
-                    f"After {self._waiting.elapsed:.0f} s another run still works at the same request.",
-                    "Nothing was sent. Run again: its pictures will be in the store, or its task is taken up.",
-                ) from None
-
     async def _earlier(self) -> Entry | None:
         """The record to go on with; None where the request may be sent. Raises SubmissionUncertain, Interrupted."""
-        assert self._order.fingerprint is not None
-        entry = await self._memory.latest(self._order.fingerprint)
+        entry = await self._memory.latest(self._fingerprint)
         if entry is None or entry.state not in (SENDING, UNCERTAIN):
             return entry
         self._entry = entry
@@ -192,6 +165,7 @@ class Drawing:
         if found:
             log.info("Task %s was found in the account's list; the answer to its submission was lost.", found.task_id)
             self._notes.append("The answer to the submission was lost; its task was found in the account's list.")
+            self._adopted = True
         return found
 
     async def _take_up(self, entry: Entry) -> Outcome:
@@ -315,6 +289,9 @@ class Drawing:
     async def _finish(self, answer: TaskAnswer, source: str) -> Outcome:
         """Notes what was drawn, and brings it here."""
         assert self._entry is not None
+        if self._adopted and not _is_of(self._request.prompt, answer.drawn.asked_prompts):
+            await self._update(state=UNCERTAIN, task_id=None)
+            raise self._uncertain("The only task in the account's list that could be this request is another's.")
         if not answer.drawn.links:
             # Pictures that failed are free; where none is spoken of, nobody knows.
             await self._update(state=FAILED, billed=0 if answer.drawn.failures else self._request.n)
@@ -346,3 +323,9 @@ class Drawing:
         if source == info.RESUMED and not shelf.downloads and drawn is None:
             source = info.STORED
         return Outcome(entry, got, source, notes, drawing_seconds)
+
+
+def _is_of(prompt: str, told: Sequence[str]) -> bool:
+    """Whether the prompts that the service repeats, if it does, are this one; it may have cut it off."""
+    ours = " ".join(prompt.split())
+    return all(" ".join(one.split()) in ours for one in told)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, TaskTimeout
 from .ledger import SENDING, SUBMITTED, Entry, Ledger, LedgerUnavailable, Order, new_entry
-from .waiting import start
+from .waiting import DeadlinePassed, Waiting, start
 
 log = logging.getLogger(__name__)
+CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -39,6 +42,35 @@ class Memory:
         """The account's digest; an empty text where there is no ledger to compare it in."""
         return await self._try(self.ledger.account, key) or ""
 
+    @asynccontextmanager
+    async def claim(self, fingerprint: str, waiting: Waiting) -> AsyncIterator[None]:
+        """Inside, this request is ours alone; another run of it, in whatever process, is waited for.
+
+        Without reuse nobody waits. Raises TaskTimeout, Interrupted.
+        """
+        while True:
+            with contextlib.ExitStack() as claim:
+                if self._is_ours(fingerprint, claim):
+                    yield
+                    return
+            waiting.tell("waiting for the same request of another run,")
+            try:
+                await waiting.sleep(CLAIM_PAUSE)
+            except DeadlinePassed:
+                raise TaskTimeout(
+                    f"After {waiting.elapsed:.0f} s another run still works at the same request.",
+                    "Nothing was sent. Run again: its pictures will be in the store, or its task is taken up.",
+                ) from None
+
+    def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
+        if not self.rules.reuse:
+            return True
+        try:
+            return claim.enter_context(self.ledger.claims.attempt(fingerprint))
+        except (OSError, NotImplementedError) as error:
+            self.note(f"Equal requests of other runs cannot be seen: {error}.")
+            return True
+
     async def begin(self, order: Order, allowed: Callable[[Mapping[str, float]], None] | None) -> Entry:
         """A record of a request that is about to be sent. `allowed` gets today's sums and raises to refuse it.
 
@@ -54,13 +86,19 @@ class Memory:
         return written or entry
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
-        written = None if entry.id is None else await self._try(self.ledger.update, entry, **values)
-        return written or replace(entry, **values)
+        if entry.id is None:
+            return replace(entry, **values)
+        try:
+            return await self._try(self.ledger.update, entry, **values) or replace(entry, **values)
+        except sqlite3.IntegrityError:  # an absurd answer: the id of another record's task
+            task_id = values.pop("task_id")
+            self.note(f"The service gave task {task_id} for two requests.")
+            return replace(await self.update(entry, **values), task_id=task_id)
 
     async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
         """The record with a task that was found to be its own; None where another has it by now."""
         try:
-            return await self.update(entry, state=SUBMITTED, task_id=task_id)
+            return await self._try(self.ledger.update, entry, state=SUBMITTED, task_id=task_id)
         except sqlite3.IntegrityError:
             return None
 

@@ -122,7 +122,7 @@ class Database:
         with self._lock:
             if self._checked and self.file.exists():
                 return
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self.folder / "ledger.lock", timeout=BUSY_SECONDS):
                 self.file.touch(mode=0o600)
                 try:

@@ -60,7 +60,7 @@ def choice(*items: dict[str, str]) -> dict[str, Any]:
         ({"choices": [choice({"image": "a"}, {"text": "rewritten"})]}, Drawn(("a",), ("rewritten",))),
         (
             {"results": [{"url": "a", "orig_prompt": "o", "actual_prompt": "p"}, {"url": "b"}]},
-            Drawn(("a", "b"), ("p",)),
+            Drawn(("a", "b"), ("p",), (), ("o",)),
         ),
         (
             {"results": [{"url": "a"}, {"code": "DataInspectionFailed", "message": "No."}, {"code": "X"}]},

@@ -390,6 +390,18 @@ def test_the_list_is_read_by_the_services_clock(generate: Generate, sim: Simulat
     assert same(generate(), sim) and len(creations(sim)) == 1
 
 
+def test_a_task_of_another_prompt_is_given_back(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    """Another tool of the same account may submit to the same model in the same second."""
+    kill_while_sending(studio, sim, TASK, arrives=True, prompt="a castle of somebody else")
+    (entry,) = studio.ledger.recent(1)
+    studio.ledger.update(entry, state=FAILED)
+    sim.faults.add("http_502", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+        generate()
+    assert states(studio) == [UNCERTAIN, FAILED]
+    assert studio.ledger.by_task(str(sim.billed[0].task_id)) is None
+
+
 def test_an_older_task_of_someone_else_is_not_taken(generate: Generate, sim: Simulator, studio: Studio) -> None:
     kill_while_sending(studio, sim, TASK, arrives=True, seed=1)
     (entry,) = studio.ledger.recent(1)

@@ -1,0 +1,453 @@
+"""One file for many threads and processes, and what becomes of it when they, the disk or the file itself fail."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sqlite3
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_studio.ledger import LedgerUnavailable, database
+from model_studio.ledger.database import MIGRATIONS, Database
+
+PAGE = 4096
+posix_only = pytest.mark.skipif(os.name != "posix", reason="rights and limits of POSIX")
+
+# What other processes do: `write` adds a row, whose number tells who wrote it.
+WRITE = """
+from model_studio.ledger import LedgerUnavailable
+from model_studio.ledger.database import Database
+database = Database(Path(args[0]))
+def write(number, text="x"):
+    with database.transaction() as ledger:
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, text))
+def rows():
+    with database.transaction(write=False) as ledger:
+        return [number for number, in ledger.execute("SELECT number FROM pictures ORDER BY number")]
+def outcome(function, *values):
+    try:
+        return function(*values)
+    except LedgerUnavailable as unavailable:
+        return unavailable.reason
+"""
+
+
+def write(database: Database, number: int, text: str = "x") -> None:
+    with database.transaction() as ledger:
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, text))
+
+
+def rows(database: Database) -> list[int]:
+    with database.transaction(write=False) as ledger:
+        return [number for (number,) in ledger.execute("SELECT number FROM pictures ORDER BY number")]
+
+
+def version(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def moved_aside(folder: Path) -> list[Path]:
+    return sorted(folder.glob("ledger-damaged-*.sqlite"))
+
+
+# First use
+
+
+def test_nothing_is_made_before_the_first_use(database: Database, folder: Path) -> None:
+    assert not folder.exists()
+    assert rows(database) == [] and database.file.is_file()
+    assert database.take_notices() == []
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@posix_only
+@pytest.mark.usefixtures("no_umask")
+def test_only_the_owner_can_look_into_it(database: Database) -> None:
+    with database.transaction() as ledger:
+        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0)")
+        journal = database.file.with_name("ledger.sqlite-journal")
+        seen = [database.folder, database.file, journal]
+        assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in seen] == [0, 0, 0]
+
+
+def test_a_file_that_vanishes_is_made_anew(database: Database) -> None:
+    write(database, 1)
+    shutil.rmtree(database.folder)
+    write(database, 2)
+    assert rows(database) == [2]
+
+
+def test_an_empty_file_is_filled(database: Database, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    database.file.touch()
+    write(database, 1)
+    assert rows(database) == [1] and moved_aside(folder) == []
+
+
+# Transactions
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_transaction_that_fails_leaves_nothing(database: Database, error: type[BaseException]) -> None:
+    write(database, 1)
+    with pytest.raises(error), database.transaction() as ledger:
+        ledger.execute("DELETE FROM pictures")
+        raise error
+    assert rows(database) == [1]
+
+
+def test_a_broken_rule_is_no_damage(database: Database) -> None:
+    write(database, 1)
+    with pytest.raises(sqlite3.IntegrityError), database.transaction() as ledger:
+        ledger.execute("INSERT INTO pictures VALUES (2, 2, 'x', 0, 0)")
+        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0)")
+    assert rows(database) == [1]
+
+
+def test_who_reads_waits_for_no_writer_and_sees_no_half(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_studio.ledger.database.BUSY_SECONDS", 0.05)
+    write(database, 1)
+    with database.transaction() as ledger:
+        ledger.execute("DELETE FROM pictures")
+        assert rows(database) == rows(Database(folder)) == [1]
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            write(database, 2)
+    assert rows(database) == []
+    write(database, 3)
+    assert rows(database) == [3]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_write_at_once(folder: Path, shared: bool) -> None:
+    """From the first moment on: they make the file together."""
+    count, each = 8, 5
+    one, together = Database(folder), threading.Barrier(count)
+
+    def work(number: int) -> None:
+        own = one if shared else Database(folder)
+        together.wait()
+        for i in range(each):
+            write(own, number * each + i)
+
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
+    assert rows(one) == list(range(count * each))
+
+
+def test_processes_write_at_once(other_process: Callable[..., Any], folder: Path) -> None:
+    """From the first moment on: they make the file together."""
+    work = "say('ready'); hear(); [write(number) for number in range(int(args[1]), int(args[1]) + 10)]"
+    processes = [other_process(WRITE + work, folder, start) for start in range(0, 40, 10)]
+    assert [process.told() for process in processes] == ["ready"] * 4
+    for process in processes:
+        process.go_on()
+    for process in processes:
+        process.end()
+    database = Database(folder)
+    assert rows(database) == list(range(40))
+    with database.transaction(write=False) as ledger:
+        assert ledger.execute("SELECT count(*) FROM secrets").fetchone()[0] == 1
+    assert moved_aside(folder) == []
+
+
+@pytest.mark.parametrize("first", [rows, lambda database: write(database, 2)], ids=["read", "write"])
+def test_a_process_killed_in_a_transaction_leaves_nothing_of_it(
+    other_process: Callable[..., Any], database: Database, first: Callable[[Database], object]
+) -> None:
+    write(database, 1)
+    process = other_process(
+        WRITE
+        + """
+with database.transaction() as ledger:
+    ledger.execute("PRAGMA cache_size = 1")  # so that half of it is in the file itself
+    for number in range(100, 400):
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, "x" * 1000))
+    say("amid")
+    hear()
+""",
+        database.folder,
+    )
+    before = database.file.stat().st_size
+    assert process.told() == "amid"
+    process.kill()
+    assert database.file.stat().st_size > before + 100_000
+    first(database)
+    assert [number for number in rows(database) if number != 2] == [1]
+    assert database.take_notices() == [] and moved_aside(database.folder) == []
+
+
+# Damaged files
+
+
+def sound(folder: Path) -> bytes:
+    """A file of ours with rows on many pages."""
+    database = Database(folder)
+    with database.transaction() as ledger:
+        ledger.executemany(
+            "INSERT INTO pictures VALUES (1, ?, ?, 0, ?)", [(number, f"{number}" * 200, number) for number in range(60)]
+        )
+    return database.file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def sound_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return sound(tmp_path_factory.mktemp("sound"))
+
+
+def flipped(content: bytes, page: int) -> bytes:
+    start, end = page * PAGE, (page + 1) * PAGE
+    return content[:start] + bytes(byte ^ 0xFF for byte in content[start:end]) + content[end:]
+
+
+def foreign(folder: Path, script: str) -> bytes:
+    """Another application's database."""
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "other.sqlite")) as connection:
+        connection.executescript(script)
+    return (folder / "other.sqlite").read_bytes()
+
+
+@pytest.fixture(
+    params=["noise", "text", "half", "almost whole", "first page", "page in the middle", "its names", "its version"]
+)
+def damaged(request: pytest.FixtureRequest, sound_file: bytes, tmp_path: Path) -> bytes:
+    contents: dict[str, Callable[[], bytes]] = {
+        "noise": lambda: random.Random(1).randbytes(30_000),
+        "text": lambda: b"This is no database.\n" * 500,
+        "half": lambda: sound_file[: len(sound_file) // 2],
+        "almost whole": lambda: sound_file[:-PAGE],
+        "first page": lambda: flipped(sound_file, 0),
+        "page in the middle": lambda: flipped(sound_file, len(sound_file) // PAGE // 2),
+        "its names": lambda: foreign(tmp_path / "other", "CREATE TABLE requests (url TEXT);"),
+        "its version": lambda: foreign(tmp_path / "other", "CREATE TABLE places (url TEXT); PRAGMA user_version = 1;"),
+    }
+    return contents[request.param]()
+
+
+def test_a_damaged_file_is_moved_aside_with_a_notice(database: Database, folder: Path, damaged: bytes) -> None:
+    folder.mkdir(parents=True)
+    database.file.write_bytes(damaged)
+    write(database, 1)
+    assert rows(database) == [1]
+    (aside,) = moved_aside(folder)
+    assert aside.read_bytes() == damaged
+    (notice,) = database.take_notices()
+    assert aside.name in notice and "billed again" in notice and str(folder) not in notice
+    assert database.take_notices() == []
+
+
+def test_damage_while_it_is_in_use_costs_one_failure(database: Database, folder: Path) -> None:
+    write(database, 1)
+    database.file.write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerUnavailable):
+        write(database, 2)
+    write(database, 3)
+    assert rows(database) == [3] and len(moved_aside(folder)) == len(database.take_notices()) == 1
+
+
+def test_a_journal_of_the_damaged_file_does_not_spoil_the_new_one(database: Database, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    database.file.write_bytes(b"no database" * 1000)
+    journal = database.file.with_name("ledger.sqlite-journal")
+    journal.write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(504 + PAGE))
+    write(database, 1)
+    assert not journal.exists() and rows(database) == [1]
+
+
+def test_each_page_is_watched(tmp_path: Path, sound_file: bytes) -> None:
+    for page in range(len(sound_file) // PAGE):
+        database = Database(tmp_path / str(page))
+        database.folder.mkdir()
+        database.file.write_bytes(flipped(sound_file, page))
+        assert rows(database) == [] and len(database.take_notices()) == 1
+
+
+@given(data=st.data())
+def test_damage_is_never_another_error(tmp_path_factory: pytest.TempPathFactory, sound_file: bytes, data: Any) -> None:
+    content = bytearray(sound_file)
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + 16] = data.draw(st.binary(max_size=16))
+    database = Database(tmp_path_factory.mktemp("damaged"))
+    database.file.write_bytes(content)
+    for _ in range(2):
+        try:
+            with database.transaction() as ledger:
+                for table in ("secrets", "requests", "pictures"):
+                    ledger.execute(f"SELECT * FROM {table}").fetchall()
+                ledger.execute("INSERT INTO pictures VALUES (2, 1, 'x', 0, 0)")
+                ledger.execute("DELETE FROM pictures")
+        except LedgerUnavailable as unavailable:
+            assert unavailable.reason
+        else:
+            assert rows(database) == []
+
+
+def test_processes_that_find_the_same_damage_move_it_aside_once(
+    other_process: Callable[..., Any], database: Database, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    database.file.write_bytes(b"no database" * 1000)
+    work = "say('ready'); hear(); write(int(args[1])); say(database.take_notices())"
+    processes = [other_process(WRITE + work, folder, number) for number in range(4)]
+    assert [process.told() for process in processes] == ["ready"] * 4
+    for process in processes:
+        process.go_on()
+    notices = [notice for process in processes for notice in process.told()]
+    assert rows(database) == [0, 1, 2, 3] and len(notices) == 1
+    (aside,) = moved_aside(folder)
+    assert aside.read_bytes() == b"no database" * 1000
+
+
+# Versions
+
+
+def test_a_newer_version_is_left_alone(database: Database, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    newer = foreign(folder / "newer", f"CREATE TABLE later (x); PRAGMA user_version = {len(MIGRATIONS) + 1};")
+    database.file.write_bytes(newer)
+    for use in (rows, lambda database: write(database, 1), rows):
+        with pytest.raises(LedgerUnavailable, match="newer version") as caught:
+            use(database)
+        assert caught.value.reason == "it was made by a newer version of this node pack"
+    assert database.file.read_bytes() == newer and moved_aside(folder) == []
+    assert database.take_notices() == []
+
+
+def salt(database: Database) -> str:
+    with database.transaction(write=False) as ledger:
+        return str(ledger.execute("SELECT salt FROM secrets").fetchone()[0])
+
+
+def test_an_older_file_is_migrated_and_keeps_its_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Database(folder)
+    write(old, 1)
+    before = salt(old)
+    steps = (
+        "ALTER TABLE pictures ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';",
+        "CREATE TABLE frames (picture); INSERT INTO frames SELECT number FROM pictures WHERE colour = 'red';",
+    )
+    monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS + steps)
+    new = Database(folder)
+    with new.transaction() as ledger:
+        assert [tuple(row) for row in ledger.execute("SELECT number, colour FROM pictures")] == [(1, "red")]
+        assert [tuple(row) for row in ledger.execute("SELECT * FROM frames")] == [(1,)]
+    assert version(new.file) == len(MIGRATIONS) + 2
+    assert salt(new) == before and new.take_notices() == [] and moved_aside(folder) == []
+
+
+def test_a_migration_that_fails_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Database(folder)
+    write(old, 1)
+    with monkeypatch.context() as newer:
+        newer.setattr(database, "MIGRATIONS", (*MIGRATIONS, "DROP TABLE pictures; CREATE NONSENSE;"))
+        with pytest.raises(LedgerUnavailable, match="NONSENSE"):
+            rows(Database(folder))
+    assert version(old.file) == len(MIGRATIONS) and rows(Database(folder)) == [1]
+
+
+# Places where nothing can be written
+
+# A disk is filled between the two halves; `args[1]` is where.
+FULL_DISK = """
+write(1)
+say("written")
+{fill}
+say(outcome(write, 2, "x" * 200_000))
+say(rows())  # of the one that has met the trouble, and of a new one
+database = Database(Path(args[0]))
+say(rows())
+{free}
+say(outcome(write, 3))
+say([rows(), database.take_notices()])
+"""
+
+
+def check_full_disk(process: Any, reason: str) -> None:
+    assert process.told() == "written"
+    assert process.told() == reason
+    assert process.told() == process.told() == [1]
+    assert process.told() is None
+    assert process.told() == [[1, 3], []]
+
+
+@posix_only
+@pytest.mark.parametrize("room", [0, 100_000], ids=["no room for the journal", "no room for the rows"])
+def test_files_may_not_grow(other_process: Callable[..., Any], folder: Path, room: int) -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, ({}, resource.RLIM_INFINITY))"
+    fill = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + limit.format(room)
+    free = limit.format("resource.RLIM_INFINITY")
+    check_full_disk(other_process(WRITE + FULL_DISK.format(fill=fill, free=free), folder), "disk I/O error")
+
+
+UNSHARE = ("unshare", "--map-root-user", "--mount")  # may mount what nobody else sees
+
+
+def may_mount() -> bool:
+    try:
+        return subprocess.run([*UNSHARE, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not may_mount(), reason="no disks can be mounted here")
+def test_the_disk_is_full(other_process: Callable[..., Any], tmp_path: Path) -> None:
+    """A disk of a megabyte, which only the other process sees."""
+    mount = """
+import subprocess
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", args[0]], check=True)
+"""
+    fill = """
+with Path(args[0], "filler").open("wb", buffering=0) as filler:
+    try:
+        while filler.write(bytes(4096)):
+            pass
+    except OSError:
+        pass
+"""
+    code = mount + WRITE + FULL_DISK.format(fill=fill, free="Path(args[0], 'filler').unlink()")
+    check_full_disk(other_process(code, tmp_path, under=UNSHARE), "the disk is full")
+
+
+def in_the_way(tmp_path: Path) -> Path:
+    (tmp_path / "taken").write_text("a file")
+    return tmp_path / "taken"
+
+
+@posix_only
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        (in_the_way, "File exists"),
+        (lambda tmp_path: in_the_way(tmp_path) / "below", "Not a directory"),
+        (lambda tmp_path: (tmp_path / "ledger.sqlite").mkdir() or tmp_path, "unable to open database file"),
+    ],
+    ids=["a file", "below a file", "a folder of the name"],
+)
+def test_no_place_for_it(tmp_path: Path, place: Callable[[Path], Path], reason: str) -> None:
+    database = Database(place(tmp_path))
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable) as caught:
+            rows(database)
+        assert caught.value.reason == reason  # without paths

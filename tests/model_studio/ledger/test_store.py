@@ -1,0 +1,327 @@
+"""Pictures on the disk: whole or not there, never more than allowed, and none that the ledger does not know."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_studio.ledger import SENDING, Entry, Ledger, Order, new_entry
+from model_studio.ledger.store import DAY, Store
+
+PNG = b"\x89PNG\r\n\x1a\n"
+ROOMY = 10**9
+
+
+def begin(ledger: Ledger, **order: Any) -> Entry:
+    return ledger.begin(new_entry(Order("account", "cn-beijing", **order), SENDING, ledger.now()))
+
+
+def keep(ledger: Ledger, size: int, limit: int = ROOMY, days: float | None = None) -> str:
+    """Keeps a picture of a new record; its file."""
+    entry = begin(ledger)
+    ledger.keep(entry, 0, PNG.ljust(size, b"\0"), limit, days)
+    return f"{entry.name}-0.png"
+
+
+def on_disk(ledger: Ledger) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in ledger.store.folder.iterdir()}
+
+
+def in_table(ledger: Ledger) -> dict[str, int]:
+    with ledger.database.transaction(write=False) as connection:
+        return dict(tuple(row) for row in connection.execute("SELECT file, bytes FROM pictures"))
+
+
+# Files
+
+
+@pytest.fixture
+def store(folder: Path) -> Store:
+    return Store(folder / "pictures")
+
+
+def names(store: Store) -> list[str]:
+    return sorted(file.name for file in store.folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "file"),
+    [
+        (PNG + b"rest", "a.png"),
+        (b"\xff\xd8\xff\xe0rest", "a.jpg"),
+        (b"RIFF\4\0\0\0WEBP", "a.webp"),
+        (b"something", "a.bin"),
+        (b"", "a.bin"),
+    ],
+)
+def test_the_bytes_come_back_as_they_were(store: Store, content: bytes, file: str) -> None:
+    assert store.write("a", content) == file
+    assert store.read(file) == content and names(store) == [file]
+
+
+def test_the_last_one_of_a_name_counts(store: Store) -> None:
+    store.write("a", PNG + b"first")
+    store.write("a", PNG + b"second")
+    assert store.read("a.png") == PNG + b"second" and names(store) == ["a.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_only_the_owner_sees_them(store: Store) -> None:
+    before = os.umask(0)
+    try:
+        file = store.folder / store.write("a", PNG)
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_not_there_is_none(store: Store) -> None:
+    assert store.read("a.png") is None
+    store.write("a", PNG)
+    (store.folder / "b.png").mkdir()
+    assert store.read("b.png") is None
+    store.delete(["a.png", "a.png", "b.png", "c.png"])  # who cannot go, stays
+    assert names(store) == ["b.png"]
+
+
+def test_what_cannot_be_written_leaves_nothing(store: Store) -> None:
+    store.folder.mkdir(parents=True)
+    (store.folder / "a.png").mkdir()
+    with pytest.raises(OSError):
+        store.write("a", PNG)
+    assert names(store) == ["a.png"]
+
+
+def test_no_place_for_pictures(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(OSError):
+        Store(tmp_path / "taken").write("a", PNG)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_full_disk_leaves_no_half_file(other_process: Callable[..., Any], store: Store) -> None:
+    process = other_process(
+        """
+import resource, signal
+from model_studio.ledger.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = Store(Path(args[0]))
+store.write("a", b"old" * 1000)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    store.write("a", b"new" * 100_000)
+except OSError:
+    say("no room")
+""",
+        store.folder,
+    )
+    assert process.told() == "no room"
+    process.end()
+    assert names(store) == ["a.bin"] and store.read("a.bin") == b"old" * 1000
+
+
+@pytest.mark.parametrize("milliseconds", [0, 5, 10, 15, 20])
+def test_a_process_killed_while_it_writes_leaves_no_half_file(
+    other_process: Callable[..., Any], store: Store, milliseconds: int
+) -> None:
+    process = other_process(
+        """
+from model_studio.ledger.store import Store
+store = Store(Path(args[0]))
+store.write("a", b"0" * 4_000_000)
+say("writing")
+while True:
+    for letter in b"12":
+        store.write("a", bytes([letter]) * 4_000_000)
+""",
+        store.folder,
+    )
+    assert process.told() == "writing"
+    time.sleep(milliseconds / 1000)
+    process.kill()
+    content = store.read("a.bin")
+    assert content is not None and len(content) == 4_000_000 and len(set(content)) == 1
+    assert all(name == "a.bin" or name.endswith(".part") for name in names(store))
+
+
+def test_only_old_halves_are_swept(store: Store) -> None:
+    store.sweep()  # not even a folder yet
+    store.write("old", PNG)
+    for name, hours in (("old.png", 99), ("old.part", 1.1), ("new.part", 0.9)):
+        (store.folder / name).touch()
+        then = time.time() - hours * 3600
+        os.utime(store.folder / name, (then, then))
+    store.sweep()
+    assert names(store) == ["new.part", "old.png"]
+
+
+# The limits
+
+
+def test_names_of_files_tell_nothing_of_the_request(ledger: Ledger, folder: Path) -> None:
+    secrets = {"fingerprint": "f1f2f3f4", "prompt": "a paper boat", "model": "wan2.2", "size": "512*512"}
+    entry = begin(ledger, **secrets, seed=424242)
+    ledger.keep(entry, 3, PNG, ROOMY, None)
+    (file,) = on_disk(ledger)
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{12}-3\.png", file)
+    every_name = " ".join(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    assert not any(word in every_name for word in (*secrets.values(), "424242", "account", "cn-beijing"))
+
+
+def test_kept_pictures_are_known_by_their_place(ledger: Ledger) -> None:
+    entry = begin(ledger)
+    for number in (2, 0):
+        ledger.keep(entry, number, PNG + bytes([number]), ROOMY, None)
+    (known,) = ledger.recent(1)
+    assert {number: ledger.store.read(file) for number, file in known.files.items()} == {0: PNG + b"\0", 2: PNG + b"\2"}
+    assert ledger.stored_bytes() == 18
+
+
+def test_the_oldest_go_first(ledger: Ledger, now: Any) -> None:
+    files = []
+    for _ in range(5):
+        now.time += 1
+        files.append(keep(ledger, 30, limit=100))
+        assert list(in_table(ledger)) == files[-3:]
+        assert on_disk(ledger) == in_table(ledger)
+
+
+def test_as_many_go_as_must(ledger: Ledger, now: Any) -> None:
+    files = []
+    for size in (20, 20, 20, 40, 50):
+        now.time += 1
+        files.append(keep(ledger, size, limit=100))
+    assert set(on_disk(ledger)) == set(files[-2:])  # 90 of 100; the three before would be 110
+
+
+def test_what_just_fits_stays(ledger: Ledger) -> None:
+    files = {keep(ledger, 50, limit=100) for _ in range(2)}
+    assert set(on_disk(ledger)) == files and ledger.stored_bytes() == 100
+
+
+def test_a_picture_larger_than_the_limit_is_not_kept(ledger: Ledger) -> None:
+    keep(ledger, 101, limit=100)
+    assert on_disk(ledger) == in_table(ledger) == {}
+    assert ledger.stored_bytes() == 0
+
+
+def test_the_old_go_with_the_days(ledger: Ledger, now: Any) -> None:
+    start = now.time
+    first = keep(ledger, 10, days=2)
+    now.time = start + DAY
+    second = keep(ledger, 10, days=2)
+    now.time = start + 2 * DAY
+    third = keep(ledger, 10, days=2)
+    assert set(on_disk(ledger)) == {first, second, third}
+    now.time = start + 3 * DAY + 1
+    fourth = keep(ledger, 10, days=2)
+    assert set(on_disk(ledger)) == set(in_table(ledger)) == {third, fourth}
+
+
+def test_without_days_nothing_is_too_old(ledger: Ledger, now: Any) -> None:
+    first = keep(ledger, 10)
+    now.time += 10_000 * DAY
+    second = keep(ledger, 10)
+    assert set(on_disk(ledger)) == {first, second}
+
+
+def test_a_record_forgets_the_pictures_that_went(ledger: Ledger, now: Any) -> None:
+    entry = begin(ledger)
+    for number in range(3):
+        now.time += 1
+        ledger.keep(entry, number, PNG.ljust(40), 100, None)
+    assert list(ledger.recent(1)[0].files) == [1, 2]
+
+
+def test_a_picture_kept_again_is_young_again(ledger: Ledger, now: Any) -> None:
+    first, second = begin(ledger), begin(ledger)
+    for entry in (first, second, first):
+        now.time += 1
+        ledger.keep(entry, 0, PNG.ljust(50), 100, None)
+    assert ledger.stored_bytes() == 100
+    third = keep(ledger, 50, limit=100)
+    assert set(on_disk(ledger)) == {f"{first.name}-0.png", third}
+
+
+def test_tidying_keeps_to_new_limits(ledger: Ledger, now: Any) -> None:
+    files = []
+    for _ in range(3):
+        now.time += DAY
+        files.append(keep(ledger, 30))
+    ledger.tidy(60, None)
+    assert set(on_disk(ledger)) == set(in_table(ledger)) == set(files[1:])
+    ledger.tidy(ROOMY, 0.5)
+    assert set(on_disk(ledger)) == set(in_table(ledger)) == {files[2]}
+    ledger.tidy(0, None)
+    assert on_disk(ledger) == in_table(ledger) == {}
+
+
+def test_tidying_sweeps_up(ledger: Ledger, folder: Path) -> None:
+    keep(ledger, 10)
+    with suppress(ValueError), ledger.claims.attempt("print"):
+        raise ValueError
+    left = [ledger.store.folder / "tmp.part", folder / "claims" / "print.lock"]
+    for file in left:
+        file.touch()
+        os.utime(file, (0, 0))
+    ledger.tidy(ROOMY, None)
+    assert not any(file.exists() for file in left) and len(on_disk(ledger)) == 1
+
+
+steps = st.tuples(
+    st.integers(0, 3),  # which record
+    st.integers(0, 1),  # which of its pictures
+    st.integers(len(PNG), 60),  # bytes
+    st.sampled_from([0, 1, DAY, 2.5 * DAY, -1]),  # seconds later
+)
+
+
+@settings(max_examples=30)  # of up to a dozen writes to the disk
+@given(
+    steps=st.lists(steps, min_size=1, max_size=12),
+    limit=st.integers(1, 150),
+    days=st.none() | st.sampled_from([0.5, 1, 3]),
+)
+def test_whatever_is_kept_the_store_keeps_to_its_limits(
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[int, int, int, float]],
+    limit: int,
+    days: float | None,
+) -> None:
+    clock = [1_790_000_000.0]
+    ledger = Ledger(tmp_path_factory.mktemp("store"), lambda: clock[0])
+    entries = [begin(ledger) for _ in range(4)]
+    stored: dict[str, float] = {}
+    for record, number, size, later in steps:
+        clock[0] += later
+        ledger.keep(entries[record], number, PNG.ljust(size), limit, days)
+        stored[f"{entries[record].name}-{number}.png"] = clock[0]
+        assert sum(in_table(ledger).values()) == ledger.stored_bytes() <= limit
+        assert on_disk(ledger) == in_table(ledger)
+        gone = stored.keys() - on_disk(ledger).keys()
+        stored = {file: when for file, when in stored.items() if file not in gone}
+        assert days is None or min(stored.values(), default=clock[0]) >= clock[0] - days * DAY
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_keep_to_the_limit_together(folder: Path, shared: bool) -> None:
+    one = Ledger(folder)
+
+    def work(number: int) -> None:
+        ledger = one if shared else Ledger(folder)
+        for _ in range(5):
+            keep(ledger, 30, limit=200)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert on_disk(one) == in_table(one) and len(on_disk(one)) == 6

@@ -1,0 +1,135 @@
+"""Tasks to pictures: what was fetched once is kept, whoever created the task."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from model_studio import errors
+from model_studio.ledger import DRAWN, FAILED, LOST, SUBMITTED
+from model_studio.studio import Result, Studio
+from model_studio.waiting import Interrupted, Waiting
+from simulator import Simulator
+from tests.model_studio.asking import ask, creations, served
+
+TASK = "wan2.2-t2i-flash"
+
+
+def submit(studio: Studio, waiting: Waiting, **changes: Any) -> tuple[str, dict[str, Any]]:
+    return asyncio.run(studio._submit(ask(TASK, call_mode="async", **changes), waiting))
+
+
+def collect(studio: Studio, waiting: Waiting, *task_ids: str) -> Result:
+    return asyncio.run(studio._collect(task_ids, "auto", waiting))
+
+
+def states(studio: Studio) -> list[str]:
+    return [entry.state for entry in studio.ledger.recent(10)]
+
+
+def test_a_submission_is_in_the_ledger_and_an_equal_one_is_the_same_task(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    task_id, info = submit(studio, waiting)
+    assert info["source"] == "new" and info["cost"]["amount"] > 0 and states(studio) == [SUBMITTED]
+    again, info = submit(studio, waiting)
+    assert again == task_id and info["source"] == "resumed" and info["cost"]["amount"] == 0
+    assert len(creations(sim)) == 1
+
+
+def test_what_was_submitted_is_taken_up_by_a_generator(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    task_id, _ = submit(studio, waiting)
+    result = asyncio.run(studio._generate(ask(TASK), waiting))
+    assert (result.info["source"], result.info["task_id"]) == ("resumed", task_id)
+    assert len(creations(sim)) == 1
+
+
+def test_what_was_fetched_is_kept(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    task_id, _ = submit(studio, waiting, n=2)
+    first = collect(studio, waiting, task_id)
+    seen = len(sim.requests)
+    sim.clock.advance(30 * 24 * 3600)
+    again = collect(studio, waiting, task_id)
+    assert len(sim.requests) == seen
+    assert (first.info["source"], again.info["source"]) == ("resumed", "from store")
+    assert again.info["model"] == TASK and again.info["task_id"] == task_id
+    for picture, drawn in zip(again.pictures, served(sim), strict=True):
+        assert (picture.pixels == drawn).all()
+    assert asyncio.run(studio._generate(ask(TASK, n=2), waiting)).info["source"] == "from store"
+
+
+def test_reuse_off_asks_the_service(studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str]) -> None:
+    task_id, _ = submit(studio, waiting)
+    collect(studio, waiting, task_id)
+    environ["MODEL_STUDIO_REUSE"] = "off"
+    seen = len(sim.requests)
+    assert collect(studio, waiting, task_id).info["source"] == "resumed"
+    assert len(sim.requests) > seen
+
+
+def test_a_task_created_elsewhere_is_kept_and_costs_nothing_here(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    task_id, _ = submit(studio, waiting)
+    studio.ledger.database.file.unlink()  # as if someone else had submitted it
+    collect(studio, waiting, task_id)
+    assert states(studio) == [DRAWN] and studio.ledger.spent_today() == {}
+    assert collect(studio, waiting, task_id).info["source"] == "from store"
+
+
+def test_some_stored_some_not(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    first, _ = submit(studio, waiting, seed=1)
+    collect(studio, waiting, first)
+    second, _ = submit(studio, waiting, seed=2)
+    both = collect(studio, waiting, second, first)
+    for picture, drawn in zip(both.pictures, reversed(served(sim)), strict=True):
+        assert (picture.pixels == drawn).all()
+    assert both.info["source"] == "resumed"
+    assert collect(studio, waiting, first, second).info["source"] == "from store"
+
+
+@pytest.mark.parametrize(("fault", "state"), [("task_failed", FAILED), ("canceled", FAILED), ("unknown", LOST)])
+def test_a_bad_end_is_written_down(studio: Studio, waiting: Waiting, sim: Simulator, fault: str, state: str) -> None:
+    sim.faults.add(fault)
+    task_id, _ = submit(studio, waiting)
+    with pytest.raises(errors.ModelStudioError):
+        collect(studio, waiting, task_id)
+    assert states(studio) == [state]
+    assert studio.ledger.spent_today()["CNY"] == (0 if state == FAILED else 0.14)
+
+
+def test_cancel_of_a_collection_cancels_no_task(studio: Studio, sim: Simulator, waiting: Waiting, clock: Any) -> None:
+    sim.faults.add("stuck_pending")
+    task_id, _ = submit(studio, waiting)
+    shown = [""]
+    leaving = Waiting(300, lambda: "queued 3 s" in shown, lambda text, fraction: shown.append(text), clock)
+    with pytest.raises(Interrupted):
+        collect(studio, leaving, task_id)
+    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
+    assert states(studio) == [SUBMITTED]
+
+
+def test_cancel_during_a_submission_withdraws_the_task(studio: Studio, sim: Simulator, clock: Any) -> None:
+    sim.faults.add("stuck_pending")
+    leaving = Waiting(300, lambda: bool(creations(sim)), clock=clock)
+    with pytest.raises(Interrupted):
+        submit(studio, leaving)
+    assert sum(seen.path.endswith("/cancel") for seen in sim.requests) == 1
+    assert states(studio) == [FAILED]
+
+
+def test_no_id_lists_the_last_tasks(studio: Studio, waiting: Waiting, sim: Simulator, tmp_path: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="There are no tasks yet"):
+        studio.task_ids(" ,\n")
+    prompt = "a <b>boat</b>\nof 'paper', " + "and so on " * 20
+    first, _ = submit(studio, waiting, seed=1, prompt=prompt)
+    collect(studio, waiting, first)
+    second, _ = submit(studio, waiting, seed=2)
+    with pytest.raises(errors.InvalidRequest, match="There is no task id") as caught:
+        studio.task_ids("")
+    lines = str(caught.value).splitlines()
+    assert second in lines[1] and '"a paper boat"' in lines[1] and "under way" in lines[1] and TASK in lines[1]
+    assert first in lines[2] and "\"a <b>boat</b> of 'paper', and so on and…\"" in lines[2] and "stored" in lines[2]
+    assert "KiB of 4 GiB" in lines[3] and str(tmp_path) in lines[3]
