@@ -11,6 +11,7 @@ import pytest
 from rig.comfyui import ComfyUI
 from simulator import Simulator
 
+
 def sent(sim: Simulator) -> list[Any]:
     """Requests that may cost money; a task that an earlier test left may still be asked about."""
     return [seen for seen in sim.requests if "/services/" in seen.path]

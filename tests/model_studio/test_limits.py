@@ -53,14 +53,16 @@ def studio(environ: dict[str, str], tmp_path: Path) -> Studio:
     return Studio(tmp_path, environ=environ)
 
 
-def at_once(studio: Studio, clock: Clock, model: str, count: int, **changes: Any) -> tuple[list[Any], list[str]]:
+def at_once(
+    studio: Studio, clock: Clock, model: str, count: int, timeout: float = 60, **changes: Any
+) -> tuple[list[Any], list[str]]:
     """So many runs in one loop; their outcomes, and what they showed."""
     shown: list[str] = []
 
     async def all_of_them() -> list[Any]:
         runs = []
         for seed in range(count):
-            waiting = Waiting(60, show=lambda text, fraction: shown.append(text), clock=clock)
+            waiting = Waiting(timeout, show=lambda text, fraction: shown.append(text), clock=clock)
             runs.append(studio._generate(ask(model, seed=seed, **changes), waiting))
         return await asyncio.gather(*runs, return_exceptions=True)
 
@@ -85,7 +87,7 @@ def test_without_the_pacer_the_service_refuses_and_all_wait_together(
     studio: Studio, sim: Simulator, clock: Clock, environ: dict[str, str]
 ) -> None:
     environ["MODEL_STUDIO_PACE"] = "off"
-    outcomes, _ = at_once(studio, clock, "qwen-image-2.0-pro", 4, aspect_ratio="custom", width=512, height=512)
+    outcomes, _ = at_once(studio, clock, "qwen-image-2.0-pro", 4, 300, aspect_ratio="custom", width=512, height=512)
     assert all(isinstance(outcome, Result) for outcome in outcomes), outcomes
     assert refused(sim) > 0
     assert sum(bill.images for bill in sim.billed) == 4
