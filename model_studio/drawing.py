@@ -92,7 +92,7 @@ class Drawing:
             region=request.region,
             fingerprint=self._fingerprint,
             model=request.model.ids[request.region],
-            prompt=text(request.prompt),
+            prompt=request.prompt,
             size=str(request.size),
             n=request.n,
             seed=request.seed,

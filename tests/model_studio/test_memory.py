@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +13,10 @@ from typing import Any, TypeVar
 import pytest
 
 from model_studio.answers import Drawn
-from model_studio.errors import BudgetReached, ConfigurationError
-from model_studio.ledger import DRAWN, LOST, SENDING, SUBMITTED, Entry, Ledger, Order
+from model_studio.errors import BudgetReached, ConfigurationError, TaskTimeout
+from model_studio.ledger import DRAWN, LOST, SENDING, SUBMITTED, Claims, Entry, Ledger, Order
 from model_studio.memory import Memory, Rules, Shelf
+from model_studio.waiting import Interrupted, Waiting
 
 T = TypeVar("T")
 ORDER = Order(
@@ -79,6 +81,17 @@ def test_a_task_is_adopted_by_one(memory: Memory) -> None:
     assert memory.ledger.recent(10) == [second, adopted] and memory.notes == []
 
 
+def test_a_task_id_that_another_record_has_is_told_and_ends_nothing(memory: Memory) -> None:
+    first, second = (wait(memory.begin(ORDER, None)) for _ in range(2))
+    wait(memory.update(first, task_id="t-1"))
+    updated = wait(memory.update(second, state=SUBMITTED, request_id="r-2", task_id="t-1"))
+    assert (updated.state, updated.request_id, updated.task_id) == (SUBMITTED, "r-2", "t-1")
+    assert memory.ledger.recent(1) == [replace(updated, task_id=None)]
+    assert memory.notes == ["The service gave task t-1 for two requests."]
+    drawn = wait(memory.update(updated, state=DRAWN, drawn=Drawn(("link",))))
+    assert memory.ledger.recent(1) == [replace(drawn, task_id=None)]
+
+
 def test_a_refusal_gets_the_sums_and_writes_nothing(memory: Memory) -> None:
     begun = wait(memory.begin(ORDER, None))
 
@@ -102,8 +115,7 @@ def test_without_a_ledger_a_run_goes_on_with_one_note(lost_memory: Memory, caplo
         assert (begun.id, begun.order, begun.state) == (None, ORDER, SENDING)
         updated = wait(memory.update(begun, state=DRAWN, drawn=Drawn(("link",)), billed=1))
         assert updated == replace(begun, state=DRAWN, drawn=Drawn(("link",)), billed=1)
-        adopted = wait(memory.adopt(begun, "t-1"))
-        assert adopted == replace(begun, state=SUBMITTED, task_id="t-1")
+        assert wait(memory.adopt(begun, "t-1")) is None  # nobody can know whose it is
         found = wait(memory.found(ORDER, "t-2"))
         assert (found.id, found.task_id, found.state) == (None, "t-2", SUBMITTED)
         assert wait(memory.latest("print")) is wait(memory.by_task("t-1")) is None
@@ -153,6 +165,81 @@ def test_a_note_is_told_once(memory: Memory, caplog: pytest.LogCaptureFixture) -
     assert memory.notes == caplog.messages == ["one", "two"]
 
 
+# Claims
+
+
+@contextmanager
+def elsewhere(memory: Memory) -> Iterator[None]:
+    """Another run of the same request."""
+    with Claims(memory.ledger.folder / "claims").attempt("print") as ours:
+        assert ours
+        yield
+
+
+async def claim(memory: Memory, waiting: Waiting) -> bool:
+    """Whether it was ours alone."""
+    async with memory.claim("print", waiting):
+        with Claims(memory.ledger.folder / "claims").attempt("print") as others:
+            return not others
+
+
+def test_another_run_of_the_same_request_is_waited_for(memory: Memory, clock: Any) -> None:
+    shown: list[str] = []
+    other = ExitStack()
+
+    def show(text: str, fraction: float) -> None:
+        shown.append(text)
+        if "2 s" in text:
+            other.close()
+
+    other.enter_context(elsewhere(memory))
+    with other:
+        assert wait(claim(memory, Waiting(300, show=show, clock=clock)))
+    assert shown == [f"waiting for the same request of another run, {seconds} s" for seconds in range(3)]
+    assert 1.5 <= clock.slept <= 3 and memory.notes == []
+
+
+def test_no_run_waits_for_ever(memory: Memory, clock: Any) -> None:
+    waiting = Waiting(30, clock=clock)
+    with elsewhere(memory), pytest.raises(TaskTimeout, match="After 30 s another run still works"):
+        wait(claim(memory, waiting))
+    assert wait(claim(memory, Waiting(30, clock=clock)))
+
+
+def test_cancel_ends_the_wait_for_another_run(memory: Memory, clock: Any) -> None:
+    with elsewhere(memory), pytest.raises(Interrupted):
+        wait(claim(memory, Waiting(30, interrupted=lambda: clock.slept > 5, clock=clock)))
+    assert clock.slept < 6
+
+
+def test_a_claim_is_given_back_when_its_run_fails(memory: Memory, waiting: Waiting) -> None:
+    async def fail() -> None:
+        async with memory.claim("print", waiting):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        wait(fail())
+    with elsewhere(memory):
+        pass
+
+
+def test_without_reuse_nobody_waits(tmp_path: Path, waiting: Waiting, clock: Any) -> None:
+    memory = memory_in(tmp_path, reuse=False)
+    with elsewhere(memory):
+        assert wait(claim(memory, waiting))
+    assert not wait(claim(memory, waiting))
+    assert clock.slept == 0 and memory.notes == []
+
+
+def test_where_nothing_can_be_claimed_a_run_goes_on_with_a_note(lost_memory: Memory, waiting: Waiting) -> None:
+    async def run() -> list[str]:
+        async with lost_memory.claim("print", waiting):
+            return list(lost_memory.notes)
+
+    (note,) = wait(run())
+    assert note.startswith("Equal requests of other runs cannot be seen: ")
+
+
 # Shelves
 
 
@@ -187,11 +274,12 @@ def test_a_store_without_room_keeps_nothing(tmp_path: Path) -> None:
 
 
 def test_the_rules_are_kept(tmp_path: Path) -> None:
-    memory = memory_in(tmp_path, store_limit=20)
+    now = 1_790_000_000.0
+    memory = Memory(Ledger(tmp_path, lambda: now), Rules(reuse=True, store_limit=20, store_days=3))
     for _ in range(3):
         wait(Shelf(memory, drawn(memory)).put(0, PNG))
     assert memory.ledger.stored_bytes() == 16
-    memory = memory_in(tmp_path, store_days=1e-9)
+    now += 4 * 86400
     wait(Shelf(memory, drawn(memory)).put(0, PNG))
     assert memory.ledger.stored_bytes() == 8
 
