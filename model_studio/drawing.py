@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import gallery, info, lookup, tasks
-from .answers import Drawn, TaskAnswer, read_task, text
+from .answers import Drawn, TaskAnswer, read_task
 from .api import Api
 from .errors import (
     ModelStudioError,

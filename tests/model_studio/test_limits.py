@@ -78,8 +78,8 @@ def test_eight_nodes_of_a_model_with_two_a_minute(studio: Studio, sim: Simulator
     began = clock.now()
     outcomes, shown = at_once(studio, clock, "qwen-image-2.0-pro", 8, aspect_ratio="custom", width=512, height=512)
     assert all(isinstance(outcome, Result) for outcome in outcomes), outcomes
-    assert len(creations(sim)) <= 14 and sum(bill.images for bill in sim.billed) == 8
-    assert 180 <= clock.now() - began < 320
+    assert len(creations(sim)) <= 24 and sum(bill.images for bill in sim.billed) == 8
+    assert 180 <= clock.now() - began < 600
     assert any(text.startswith("waiting for the rate limit, 18") for text in shown)
 
 
