@@ -129,11 +129,7 @@ class Drawing:
     async def sending(self) -> None:
         self._waiting.heed_cancel_only()
         self._turn = self._waiting.clock.now()
-        if self._entry is None:
-            self._entry = await self._memory.begin(self._order, self._allowed)
-        else:
-            now = self._memory.ledger.now()
-            self._entry = await self._memory.update(self._entry, state=SENDING, sent=now, billed=self._request.n)
+        self._entry = await self._memory.begin(self._order, self._allowed, refused=self._entry)
 
     async def refused(self) -> None:
         await self._update(state=FAILED, billed=0)

@@ -37,6 +37,7 @@ class Memory:
         self.ledger = ledger
         self.rules = rules
         self.notes: list[str] = []
+        self._reason = ""  # why the ledger could not be used last time
 
     async def account(self, key: str) -> str:
         """The account's digest; an empty text where there is no ledger to compare it in."""
@@ -68,19 +69,22 @@ class Memory:
         try:
             return claim.enter_context(self.ledger.claims.attempt(fingerprint))
         except (OSError, NotImplementedError) as error:
-            self.note(f"Equal requests of other runs cannot be seen: {error}.")
+            self.note(f"Equal requests of other runs cannot be seen: {_why(error)}.")
             return True
 
-    async def begin(self, order: Order, allowed: Callable[[Mapping[str, float]], None] | None) -> Entry:
-        """A record of a request that is about to be sent. `allowed` gets today's sums and raises to refuse it.
+    async def begin(
+        self, order: Order, allowed: Callable[[Mapping[str, float]], None] | None, refused: Entry | None = None
+    ) -> Entry:
+        """The record of a request that is about to be sent; `refused`: the one it has from an earlier try.
 
-        Raises ConfigurationError where there is something to refuse by, but no ledger that knows the sums.
+        `allowed` gets today's sums and raises to refuse it. Raises ConfigurationError where there is something to
+        refuse by, but no ledger that knows the sums.
         """
-        entry = new_entry(order, SENDING, self.ledger.now())
+        entry = refused or new_entry(order, SENDING, self.ledger.now())
         written = await self._try(self.ledger.begin, entry, allowed or (lambda spent: None))
         if written is None and allowed is not None:
             raise ConfigurationError(
-                f"MODEL_STUDIO_DAILY_BUDGET cannot be kept: {self.notes[-1]}",
+                f"MODEL_STUDIO_DAILY_BUDGET cannot be kept, since the ledger cannot be used: {self._reason}.",
                 "Nothing was sent. Make the ledger's folder writable, or unset the budget.",
             )
         return written or entry
@@ -97,6 +101,8 @@ class Memory:
 
     async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
         """The record with a task that was found to be its own; None where another has it by now."""
+        if entry.id is None:  # without a ledger nobody knows which tasks are others'
+            return None
         try:
             return await self._try(self.ledger.update, entry, state=SUBMITTED, task_id=task_id)
         except sqlite3.IntegrityError:
@@ -121,8 +127,8 @@ class Memory:
         try:
             result = await asyncio.wrap_future(start(function, *args, **kwargs))
         except (LedgerUnavailable, OSError) as error:
-            reason = error.reason if isinstance(error, LedgerUnavailable) else error.strerror
-            self.note(f"Nothing is kept, since the ledger cannot be used: {reason}.")
+            self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
+            self.note(f"Nothing is kept, since the ledger cannot be used: {self._reason}.")
             return None
         for notice in self.ledger.database.take_notices():
             self.note(notice)
@@ -133,6 +139,11 @@ class Memory:
         if note not in self.notes:
             log.warning(note)
             self.notes.append(note)
+
+
+def _why(error: Exception) -> str:
+    """Without the paths of this machine."""
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 @dataclass

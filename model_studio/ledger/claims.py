@@ -42,6 +42,8 @@ class Claims:
     def sweep(self) -> None:
         """Deletes the files of locks that nobody has used for a day."""
         for file in self._folder.glob("*.lock"):
-            with contextlib.suppress(OSError, Timeout), FileLock(file, blocking=False):
+            with contextlib.suppress(OSError, Timeout):
+                # Looked at before it is locked, which some versions of filelock count as a use.
                 if file.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    file.unlink()
+                    with FileLock(file, blocking=False):
+                        file.unlink()

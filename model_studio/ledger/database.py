@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Database:
                 connection.execute("COMMIT")
         except sqlite3.IntegrityError:
             raise
-        except (sqlite3.Error, OSError, NotImplementedError) as error:  # the last: a file system without locks
+        except _TROUBLE as error:
             self._checked = False  # the next one looks whether the file is damaged
             raise LedgerUnavailable(_reason(error)) from error
 
@@ -115,6 +115,7 @@ class Database:
         # isolation_level None: transactions begin and end where this module says so.
         connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")  # a damaged row is read all the same
         return connection
 
     def _prepare(self) -> None:
@@ -125,54 +126,70 @@ class Database:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self.folder / "ledger.lock", timeout=BUSY_SECONDS):
                 self.file.touch(mode=0o600)
-                try:
-                    self._migrate()
-                except sqlite3.DatabaseError as error:
-                    if isinstance(error, sqlite3.OperationalError) and not _is_foreign(error):
-                        raise
-                    self._move_aside(error)
+                if damage := self._damage():
+                    self._move_aside(damage)
                     self.file.touch(mode=0o600)
-                    self._migrate()
+                self._migrate()
             self._checked = True
+
+    def _damage(self) -> str:
+        """What is wrong with the file so that it can never be used; empty where nothing is."""
+        try:
+            with closing(self._connect()) as connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if version == 0:
+                    return "it is another application's" if tables else ""
+                if version > len(MIGRATIONS):
+                    return ""
+                (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+                if verdict != "ok":
+                    return "integrity_check failed"
+                salt = connection.execute("SELECT salt, (SELECT max(id) FROM requests) FROM secrets").fetchone()
+                return "" if salt else "its salt is missing"
+        except sqlite3.OperationalError as error:
+            if str(error).startswith(("no such", "unsupported file format", "malformed")):
+                return str(error)
+            raise
+        except (sqlite3.DatabaseError, UnicodeError) as error:
+            return f"{type(error).__name__}"
 
     def _migrate(self) -> None:
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
                 raise LedgerUnavailable("it was made by a newer version of this node pack")
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError("quick_check failed")
-            if version == len(MIGRATIONS):
-                connection.execute("SELECT salt, (SELECT max(id) FROM requests) FROM secrets")
-                return
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
                     connection.execute("INSERT INTO secrets VALUES (?)", (secrets.token_hex(16),))
                 connection.execute("COMMIT")
 
-    def _move_aside(self, error: Exception) -> None:
-        aside = self.file.with_name(time.strftime("ledger-damaged-%Y%m%d-%H%M%S.sqlite"))
-        self.file.replace(aside)
-        for rest in ("-journal", "-wal", "-shm"):
-            self.file.with_name(self.file.name + rest).unlink(missing_ok=True)
-        log.warning("The ledger was damaged (%s) and moved aside to %s.", error, aside)
+    def _move_aside(self, damage: str) -> None:
+        """With its pictures, whose names only this file knows."""
+        aside = self.folder / (time.strftime("damaged-%Y%m%d-%H%M%S-") + secrets.token_hex(2))
+        aside.mkdir(mode=0o700)
+        for name in (*(f"{self.file.name}{rest}" for rest in ("", "-journal", "-wal", "-shm")), "pictures"):
+            if (self.folder / name).exists():
+                (self.folder / name).replace(aside / name)
+        log.warning("The ledger was damaged (%s) and moved aside to %s.", damage, aside)
         self._notices.append(
-            f"The ledger was damaged and is now called {aside.name}; a new one was begun. Requests before now are not "
-            "known any more: queued again, they are sent and billed again."
+            f"The ledger was damaged and moved aside to the folder {aside.name}, with its pictures; a new one was "
+            "begun. Requests before now are not known any more: queued again, they are sent and billed again, and the "
+            "sum of today begins at 0."
         )
 
 
-def _is_foreign(error: sqlite3.OperationalError) -> bool:
-    """Whether the file is a database, but not ours; SQLite counts that among the operational errors."""
-    return str(error).startswith(("no such table", "no such column")) or "already exists" in str(error)
+# NotImplementedError: a file system without locks.
+_TROUBLE = (sqlite3.Error, OSError, NotImplementedError, UnicodeError)
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
+    if isinstance(error, Timeout):
+        return "another process holds it"
     if isinstance(error, sqlite3.OperationalError | OSError) and ("full" in text or "No space" in text):
         return "the disk is full"
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, sqlite3.OperationalError):
         return text
-    return getattr(error, "strerror", None) or type(error).__name__
+    return getattr(error, "strerror", None) or "it is damaged"

@@ -96,10 +96,21 @@ class Ledger:
         return hmac.new(salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
 
     def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] = lambda spent: None) -> Entry:
-        """Writes a request that is about to be sent. `allowed` gets today's sums by currency and may raise."""
+        """Writes a request that is about to be sent, for the first time or after it was refused.
+
+        `allowed` gets today's sums by currency and may raise; then nothing is written.
+        """
+        now = self.now()
+        entry = replace(entry, state=SENDING, updated=now, sent=now, billed=entry.order.n)
         with self.database.transaction() as ledger:
             allowed(_spent(ledger, self._today()))
-            return _insert(ledger, entry)
+            if entry.id is None:
+                return _insert(ledger, entry)
+            ledger.execute(
+                "UPDATE requests SET state = ?, updated = ?, sent = ?, billed = ?, day = ? WHERE id = ?",
+                (entry.state, now, now, entry.billed, _day(now), entry.id),
+            )
+            return entry
 
     def found(self, entry: Entry) -> Entry:
         """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
@@ -107,7 +118,7 @@ class Ledger:
             return _one(ledger, "task_id = ?", entry.task_id) or _insert(ledger, entry)
 
     def update(self, entry: Entry, **values: Any) -> Entry:
-        """Writes new values of state, sent, task_id, request_id, drawn, times or billed.
+        """Writes new values of state, task_id, request_id, drawn, times or billed.
 
         Raises sqlite3.IntegrityError for a task_id that another record has.
         """
@@ -138,7 +149,7 @@ class Ledger:
             return _all(
                 ledger,
                 "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) "
-                "AND abs(sent - ?) <= ? AND id != ?",
+                "AND abs(sent - ?) <= ? AND id IS NOT ?",
                 *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within, entry.id),
             )
 
@@ -148,14 +159,22 @@ class Ledger:
             return _spent(ledger, self._today())
 
     def keep(self, entry: Entry, number: int, content: bytes, limit: int, days: float | None) -> None:
-        """Stores a picture; the oldest others go where `limit` (bytes) or `days` is passed. Raises OSError too."""
+        """Stores a picture; the oldest others go where `limit` (bytes) or `days` is passed. Raises OSError too.
+
+        One that is larger than the limit is not stored.
+        """
+        if len(content) > limit:
+            return
         file = self.store.write(f"{entry.name}-{number}", content)
         with self.database.transaction() as ledger:
+            place = (entry.id, number)
+            old = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
             ledger.execute(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)",
-                (entry.id, number, file, len(content), self.now()),
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)", (*place, file, len(content), self.now())
             )
             doomed = make_room(ledger, limit, days, self.now())
+        if old and old["file"] != file:
+            doomed.append(old["file"])
         self.store.delete(doomed)
 
     def stored_bytes(self) -> int:
@@ -166,8 +185,9 @@ class Ledger:
         """Keeps the store to its limits, and sweeps up what processes left behind that were killed."""
         with self.database.transaction() as ledger:
             doomed = make_room(ledger, limit, days, self.now())
+            known = {file for (file,) in ledger.execute("SELECT file FROM pictures")}
         self.store.delete(doomed)
-        self.store.sweep()
+        self.store.sweep(known)
         self.claims.sweep()
 
     def _one(self, condition: str, *values: Any) -> Entry | None:
@@ -210,7 +230,6 @@ def _insert(ledger: sqlite3.Connection, entry: Entry) -> Entry:
 
 def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     files = ledger.execute("SELECT number, file FROM pictures WHERE request = ?", (row["id"],)).fetchall()
-    drawn = json.loads(row["drawn"] or "{}")
     price = None if row["currency"] is None else (row["price"], row["currency"])
     asked = {name: row[name] for name in ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed")}
     asked["is_task"] = bool(row["is_task"])
@@ -218,8 +237,8 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     return Entry(
         **{name: row[name] for name in plain},
         order=Order(**asked, price=price),
-        drawn=Drawn(**{name: tuple(value) for name, value in drawn.items()}),
-        times=json.loads(row["times"] or "{}"),
+        drawn=Drawn(**{name: tuple(value) for name, value in _read(row["drawn"]).items()}),
+        times=_read(row["times"]),
         files={number: file for number, file in files},
     )
 
@@ -230,6 +249,15 @@ def _spent(ledger: sqlite3.Connection, day: str) -> dict[str, float]:
         (day,),
     )
     return {currency: round(amount, 6) for currency, amount in rows}
+
+
+def _read(text: str | None) -> dict[str, Any]:
+    """The JSON object in a column; an empty one where it is damaged."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _json(value: Any) -> str:

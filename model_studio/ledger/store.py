@@ -7,10 +7,11 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 DAY = 24 * 3600.0
+LEFT_SECONDS = 3600.0  # after which a file counts as left behind
 _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp"}
 _HALF_WRITTEN = ".part"
 
@@ -50,11 +51,11 @@ class Store:
             with contextlib.suppress(OSError):
                 (self.folder / file).unlink()
 
-    def sweep(self) -> None:
-        """Deletes what a process left half written an hour ago or longer."""
-        for file in self.folder.glob(f"*{_HALF_WRITTEN}"):
+    def sweep(self, known: Collection[str]) -> None:
+        """Deletes what killed processes left an hour ago or longer: half written, or not `known` to the table."""
+        for file in self.folder.glob("*"):
             with contextlib.suppress(OSError):
-                if file.stat().st_mtime < time.time() - 3600:
+                if file.name not in known and file.stat().st_mtime < time.time() - LEFT_SECONDS:
                     file.unlink()
 
 

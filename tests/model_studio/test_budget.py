@@ -67,10 +67,10 @@ def test_the_refusal_says_what_was_spent_what_it_costs_and_what_is_allowed() -> 
 
 
 def test_small_sums_are_written_as_people_write_them() -> None:
-    allowed = guard({"CNY": Decimal("0.00001")}, asked({"cn-beijing": (0.0000025, "CNY")}))
+    allowed = guard({"CNY": Decimal("1E-8")}, asked({"cn-beijing": (0.0000002, "CNY")}))
     assert allowed is not None
-    with pytest.raises(BudgetReached, match=r"CNY 0\.0000025 .* CNY 0\.00001 of .* CNY 0\.00001\."):
-        allowed({"CNY": 0.00001})
+    with pytest.raises(BudgetReached, match=r"CNY 0\.0000002 .* CNY 0\.0000005 of .* CNY 0\.00000001\."):
+        allowed({"CNY": 0.0000005})
 
 
 def test_no_budget_no_guard() -> None:

@@ -476,6 +476,19 @@ def test_the_days_sum_and_the_budget(
     assert generate(seed=2).info["source"] == "new"
 
 
+def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.14"
+    drawing = asyncio.run(studio._drawing(ask(TASK, seed=1), Waiting(1)))
+    asyncio.run(drawing.sending())
+    asyncio.run(drawing.refused())  # by a limit: it would be sent again
+    generate(seed=2)
+    with pytest.raises(errors.BudgetReached):
+        asyncio.run(drawing.sending())
+    assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
+
+
 def test_failed_pictures_are_not_counted(generate: Generate, sim: Simulator, studio: Studio) -> None:
     sim.faults.add("partial_success", failed=1)
     assert generate(n=3).info["cost"]["amount"] == pytest.approx(0.28)

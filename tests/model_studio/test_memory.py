@@ -139,7 +139,7 @@ def test_a_damaged_ledger_is_told_once(memory: Memory) -> None:
     assert wait(memory.begin(ORDER, None)).id == 1
     assert wait(memory.latest("print")) is not None
     (note,) = memory.notes
-    (aside,) = folder.glob("ledger-damaged-*")
+    (aside,) = folder.glob("damaged-*")
     assert aside.name in note and "billed again" in note
 
 

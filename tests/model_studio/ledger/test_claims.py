@@ -80,9 +80,9 @@ def test_another_thread_may_give_it_back(claims: Claims) -> None:
     claim = claims.attempt("print")
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(claim.__enter__).result()
-    assert not is_free(claims)
-    claim.__exit__(None, None, None)
-    assert is_free(claims)
+        assert not is_free(claims)
+        claim.__exit__(None, None, None)
+        assert is_free(claims)
 
 
 def test_one_thread_at_a_time(claims: Claims) -> None:

@@ -290,7 +290,7 @@ days = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["CNY", "USD"]), st
 
 @given(days=days)
 def test_sums_are_exact(tmp_path_factory: pytest.TempPathFactory, days: list[tuple[int, str, int, int]]) -> None:
-    today, sums = 0, {}
+    today, sums = 0, dict[str, Decimal]()
     ledger = Ledger(tmp_path_factory.mktemp("sums"), lambda: 1_790_000_000 + today * 86400.0)
     for today, currency, mills, n in days:
         begin(ledger, price=(mills / 1000, currency), n=n)
