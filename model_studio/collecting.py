@@ -71,7 +71,7 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
     error = tasks.failure(answer, task_id, api.host.region)
     if isinstance(error, TaskUnknown):
         if entry := await memory.by_task(task_id):
-            await memory.update(entry, state=LOST)
+            memory.tell(entry, LOST)
         raise error
     entry = await memory.found(Order(account, api.host.region), task_id)
     if error:

@@ -17,6 +17,7 @@ from .answers import Drawn, TaskAnswer, read_task
 from .api import Api
 from .errors import (
     ModelStudioError,
+    NoPictures,
     PictureExpired,
     SubmissionUncertain,
     TaskCanceled,
@@ -35,6 +36,7 @@ from .waiting import Interrupted, Waiting
 log = logging.getLogger(__name__)
 
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
+LOST_ADVICE = " Queue again to try once more; where it is lost for good, a new request is then sent and billed."
 LOST_NOTE = "An earlier {what} of this request can no longer be fetched, so it was sent anew."
 
 
@@ -113,7 +115,8 @@ class Drawing:
         async with self._memory.claim(self._fingerprint, self._waiting):
             if self._memory.rules.reuse and (entry := await self._earlier()):
                 fresh = entry.created + LIFETIME > self._memory.ledger.now()
-                if entry.task_id and entry.state != LOST and (fresh or entry.is_stored):
+                lost = self._memory.was_told(entry, LOST)
+                if entry.task_id and not lost and (fresh or entry.is_stored):
                     return entry, info.RESUMED
             entry = await self._submit()
             if self._waiting.interrupted():
@@ -148,10 +151,10 @@ class Drawing:
         self._entry = entry
         if entry.order.is_task and (found := await self._look_up(entry)):
             return found
-        if entry.state == SENDING:
-            await self._update(state=UNCERTAIN)
+        told = self._memory.was_told(entry, UNCERTAIN)
+        if told is None:
             raise self._uncertain("An earlier run ended while its request was on the way, and nobody knows its answer.")
-        if entry.updated >= self._began:
+        if told >= self._began:
             raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
         self._entry = None  # the user was told, and queued it again
         return None
@@ -166,6 +169,7 @@ class Drawing:
 
     async def _take_up(self, entry: Entry) -> Outcome:
         """Raises Gone where nothing is left of it."""
+        told = self._memory.was_told(entry, LOST)
         self._waiting.heed_cancel_only()
         self._entry = entry
         log.info("Taking up request %s (%s, task %s).", entry.name, entry.state, entry.task_id or "none")
@@ -178,10 +182,10 @@ class Drawing:
             return await self._finish(answer, info.RESUMED)
         except (TaskCanceled, Throttled):
             raise Gone from None  # not billed, and nothing is wrong with the request
-        except (TaskUnknown, PictureExpired) as error:
-            if entry.state != LOST and entry.created + LIFETIME > self._memory.ledger.now():
+        except (TaskUnknown, NoPictures, PictureExpired) as error:
+            if not told and entry.created + LIFETIME > self._memory.ledger.now():
                 raise
-            self._notes.append(LOST_NOTE.format(what="task" if isinstance(error, TaskUnknown) else "picture"))
+            self._notes.append(LOST_NOTE.format(what="picture" if isinstance(error, PictureExpired) else "task"))
             await self._update(state=FAILED)  # keeps what it cost
             raise Gone from None
         except Gone:
@@ -233,11 +237,13 @@ class Drawing:
             assert self._entry is not None
             if request.endpoint.is_async and (found := await self._look_up(self._entry)):
                 return {"output": {"task_id": found.task_id}, "request_id": found.request_id}
-            await self._update(state=UNCERTAIN, request_id=error.request_id)
+            await self._update(request_id=error.request_id)
             raise self._uncertain(error.what, error) from None
 
     def _uncertain(self, what: str, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
-        """Says what may have been billed."""
+        """Says what may have been billed, once; queued again after that, the request is sent anew."""
+        assert self._entry is not None
+        self._memory.tell(self._entry, UNCERTAIN)
         price = ""
         if self._request.price:
             amount, currency = self._request.price
@@ -247,7 +253,7 @@ class Drawing:
             what,
             f"It may have been billed ({pictures}). " + UNCERTAIN_ADVICE,
             http_status=known.http_status if known else None,
-            request_id=(known.request_id if known else None) or (self._entry.request_id if self._entry else None),
+            request_id=self._entry.request_id,
         )
 
     async def _await_task(self, source: str) -> TaskAnswer:
@@ -269,10 +275,19 @@ class Drawing:
         if isinstance(answer, ModelStudioError):
             raise answer.with_ids(task_id=task_id)
         if error := tasks.failure(answer, task_id, self._api.host.region):
-            unknown = isinstance(error, TaskUnknown)
-            await self._update(**({"state": LOST} if unknown else {"state": FAILED, "billed": 0}))
+            if isinstance(error, TaskUnknown):
+                self._lost(error)
+            else:
+                await self._update(state=FAILED, billed=0)
             raise error
         return answer
+
+    def _lost(self, error: ModelStudioError) -> None:
+        """What was paid for is gone, or seems so; queued again, it is tried once more and then drawn anew."""
+        assert self._entry is not None
+        findable = self._entry.task_id or self._entry.drawn.links
+        self._memory.tell(self._entry, LOST if findable else UNCERTAIN)
+        error.advice += LOST_ADVICE
 
     async def _withdraw(self, entry: Entry) -> None:
         """Cancels a task at the service that may not have begun. Raises Interrupted if that worked; else it goes on."""
@@ -286,11 +301,15 @@ class Drawing:
         """Notes what was drawn, and brings it here."""
         assert self._entry is not None
         if self._adopted and not _is_of(self._request.prompt, answer.drawn.asked_prompts):
-            await self._update(state=UNCERTAIN, task_id=None)
+            await self._update(state=SENDING, task_id=None)
             raise self._uncertain("The only task in the account's list that could be this request is another's.")
         if not answer.drawn.links:
             # Pictures that failed are free; where none is spoken of, nobody knows.
-            await self._update(state=FAILED, billed=0 if answer.drawn.failures else self._request.n)
+            await self._update(
+                state=FAILED,
+                billed=0 if answer.drawn.failures else self._request.n,
+                request_id=self._entry.request_id or answer.request_id,
+            )
         else:
             await self._update(
                 state=DRAWN,
@@ -312,8 +331,8 @@ class Drawing:
                 self._transport, self._api.host, drawn or entry.drawn, self._waiting, shelf
             )
         except ModelStudioError as error:
-            if isinstance(error, PictureExpired):
-                await self._update(state=LOST)
+            if isinstance(error, PictureExpired) or (isinstance(error, NoPictures) and entry.state != FAILED):
+                self._lost(error)
             error.with_ids(request_id=entry.request_id, task_id=entry.task_id)
             raise
         if source == info.RESUMED and not shelf.downloads and drawn is None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from .ledger import SENDING, SUBMITTED, Entry, Ledger, LedgerUnavailable, Order,
 from .waiting import DeadlinePassed, Waiting, start
 
 log = logging.getLogger(__name__)
+TOLD_AFTER = 1.0  # seconds after which an error has surely reached its user
 CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +110,21 @@ class Memory:
         except sqlite3.IntegrityError:
             return None
 
+    def tell(self, entry: Entry, state: str) -> None:
+        """The user is about to read that a request came to a bad end, UNCERTAIN or LOST.
+
+        Written down once that has surely happened: should this process be killed in between, the next tells it again.
+        """
+        if entry.id is not None:
+            self.ledger.told[entry.id, state] = self.ledger.now()
+            start(_mark_told, self.ledger, entry, state)
+
+    def was_told(self, entry: Entry, state: str) -> float | None:
+        """When the user was told of this bad end, as far as is known."""
+        if entry.state == state:
+            return entry.updated
+        return None if entry.id is None else self.ledger.told.get((entry.id, state))
+
     async def found(self, order: Order, task_id: str) -> Entry:
         """The record of a task that was created here or elsewhere."""
         entry = new_entry(order, SUBMITTED, self.ledger.now(), task_id)
@@ -139,6 +156,12 @@ class Memory:
         if note not in self.notes:
             log.warning(note)
             self.notes.append(note)
+
+
+def _mark_told(ledger: Ledger, entry: Entry, state: str) -> None:
+    time.sleep(TOLD_AFTER)
+    with contextlib.suppress(LedgerUnavailable):  # then it is told again
+        ledger.mark_told(entry, state)
 
 
 def _why(error: Exception) -> str:

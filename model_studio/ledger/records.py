@@ -88,6 +88,7 @@ class Ledger:
         self.store = Store(folder / "pictures")
         self.database = Database(folder)
         self.now = now
+        self.told: dict[tuple[int, str], float] = {}  # bad ends of records that this process told its user, and when
 
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
@@ -129,6 +130,14 @@ class Ledger:
         with self.database.transaction() as ledger:
             ledger.execute(f"UPDATE requests SET {names} WHERE id = :id", {**columns, "id": entry.id})
         return changed
+
+    def mark_told(self, entry: Entry, state: str) -> None:
+        """Gives the record this state, unless it has got another one since."""
+        with self.database.transaction() as ledger:
+            ledger.execute(
+                "UPDATE requests SET state = ?, updated = ? WHERE id = ? AND state = ?",
+                (state, self.now(), entry.id, entry.state),
+            )
 
     def latest(self, fingerprint: str) -> Entry | None:
         """The last record of a request that may have cost something."""

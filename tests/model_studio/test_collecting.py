@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -96,7 +97,10 @@ def test_a_bad_end_is_written_down(studio: Studio, waiting: Waiting, sim: Simula
     task_id, _ = submit(studio, waiting)
     with pytest.raises(errors.ModelStudioError):
         collect(studio, waiting, task_id)
-    assert states(studio) == [state]
+    end = time.monotonic() + 5
+    while states(studio) != [state]:
+        assert time.monotonic() < end
+        time.sleep(0.01)
     assert studio.ledger.spent_today()["CNY"] == (0 if state == FAILED else 0.14)
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_studio import errors
+from model_studio import errors, memory
 from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, new_entry
 from model_studio.studio import Result, Studio
 from model_studio.transport import SHORT
@@ -23,6 +24,11 @@ from tests.model_studio.asking import ask, creations, served
 
 TASK, SYNC = "wan2.2-t2i-flash", "qwen-image-2.0"
 Generate = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def told_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "TOLD_AFTER", 0.05)
 
 
 @pytest.fixture
@@ -41,6 +47,14 @@ def generate(studio: Studio, clock: Any) -> Generate:
 
 def states(studio: Studio) -> list[str]:
     return [entry.state for entry in studio.ledger.recent(10)]
+
+
+def become(studio: Studio, *expected: str) -> None:
+    """A bad end is written down a moment after it was told."""
+    end = time.monotonic() + 5
+    while states(studio) != list(expected):
+        assert time.monotonic() < end, states(studio)
+        time.sleep(0.01)
 
 
 def billed(sim: Simulator) -> int:
@@ -203,7 +217,7 @@ def test_links_that_do_not_work_are_told_once_and_then_it_is_drawn_anew(
     sim.faults.add("picture_expired")
     with pytest.raises(errors.PictureExpired):
         generate(model)
-    assert states(studio) == [LOST]
+    become(studio, LOST)
     sim.faults.clear()
     assert generate(model).info["source"] == "resumed"  # they work after all
     assert len(creations(sim)) == 1
@@ -216,7 +230,7 @@ def test_what_is_lost_for_good_is_drawn_anew_and_told(generate: Generate, sim: S
     with pytest.raises(errors.PictureExpired):
         generate()  # the new one's picture
     assert len(creations(sim)) == 2
-    assert states(studio) == [LOST, FAILED]
+    become(studio, LOST, FAILED)
 
 
 def test_a_task_of_yesterday_is_drawn_anew_and_told(
@@ -304,7 +318,8 @@ def test_what_cannot_be_found_is_told_and_then_sent_anew(
     ) as caught:
         generate(model)
     assert "Queueing again sends a new request" in str(caught.value)
-    assert states(studio) == [UNCERTAIN] and len(creations(sim)) == 1
+    become(studio, UNCERTAIN)
+    assert len(creations(sim)) == 1
     assert studio.ledger.spent_today()["CNY"] > 0  # it may be billed
     assert generate(model).info["source"] == "new"
     assert billed(sim) == 1
@@ -346,6 +361,44 @@ def test_after_a_kill_what_cannot_be_found_is_told_once(
         generate(model)
     assert creations(sim) == []
     assert generate(model).info["source"] == "new"
+
+
+def test_killed_before_it_could_be_told_it_is_told_by_the_next_process(
+    sim: Simulator, environ: dict[str, str], tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by killing: what was marked as told a moment before it was told was sent again without a word."""
+    monkeypatch.setattr(memory, "TOLD_AFTER", 60)  # the process is killed before that
+    sim.faults.add("http_502", on="create", times=1)
+    for _ in range(2):
+        process = Studio(tmp_path, environ=environ)
+        with pytest.raises(errors.SubmissionUncertain):
+            asyncio.run(process._generate(ask(SYNC), Waiting(300, clock=clock)))
+    assert len(creations(sim)) == 1
+    assert asyncio.run(process._generate(ask(SYNC), Waiting(300, clock=clock))).info["source"] == "new"
+
+
+def test_a_lost_task_is_told_by_the_next_process_too(
+    sim: Simulator, environ: dict[str, str], tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "TOLD_AFTER", 60)
+    sim.faults.add("unknown", on="poll")
+    for _ in range(2):
+        process = Studio(tmp_path, environ=environ)
+        with pytest.raises(errors.TaskUnknown, match="Queue again to try once more"):
+            asyncio.run(process._generate(ask(TASK), Waiting(300, clock=clock)))
+    assert len(creations(sim)) == 1
+
+
+@pytest.mark.parametrize("model", [TASK, SYNC])
+def test_success_without_a_picture_is_told_and_then_drawn_anew(
+    generate: Generate, sim: Simulator, studio: Studio, model: str
+) -> None:
+    sim.faults.add("succeeded_without_pictures", times=1)
+    with pytest.raises(errors.NoPictures, match="It may be billed"):
+        generate(model)
+    assert studio.ledger.spent_today()["CNY"] > 0
+    assert generate(model).info["source"] == "new"
+    assert len(creations(sim)) == 2
 
 
 def test_a_task_that_shows_up_late_is_taken_up_before_anything_is_sent_again(
@@ -398,7 +451,7 @@ def test_a_task_of_another_prompt_is_given_back(generate: Generate, sim: Simulat
     sim.faults.add("http_502", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain, match="is another's"):
         generate()
-    assert states(studio) == [UNCERTAIN, FAILED]
+    become(studio, UNCERTAIN, FAILED)
     assert studio.ledger.by_task(str(sim.billed[0].task_id)) is None
 
 
