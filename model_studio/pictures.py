@@ -80,15 +80,14 @@ def too_large(host: str, reason: str) -> PictureRefused:
 def not_public(host: str, address: str) -> PictureRefused:
     return PictureRefused(
         f"The host of a picture, {host}, leads to a private address ({address}) from this machine.",
-        "It was not opened. Check this machine's DNS and proxy; the picture is kept for 24 hours, so fetch it with the "
-        "Task Poller then if it has a task id.",
+        "It was not opened. Check this machine's DNS and proxy, and run again: " + _KEPT,
     )
 
 
 def unreachable(host: str, trouble: str) -> PictureUnreachable:
     return PictureUnreachable(
         f"A finished picture could not be fetched from {host}: {trouble}.",
-        "It is kept there for 24 hours: check the network, and fetch it with the Task Poller if it has a task id.",
+        "Check the network, and run again: " + _KEPT,
     )
 
 
@@ -161,6 +160,7 @@ def _to_rgb(image: Image.Image) -> Picture:
 
 
 _REPORT = "Please report this with the request id."
+_KEPT = "it is kept for 24 hours, and fetching it costs nothing."
 
 
 def _too_many_pixels(host: str, size: str) -> PictureRefused:
@@ -170,5 +170,5 @@ def _too_many_pixels(host: str, size: str) -> PictureRefused:
 def _broken(host: str, how: str) -> PictureBroken:
     return PictureBroken(
         f"The file of a finished picture at {host} is damaged: {how}.",
-        "Fetch it again with the Task Poller if it has a task id; it is kept for 24 hours.",
+        "Run again: " + _KEPT,
     )

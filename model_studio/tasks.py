@@ -69,6 +69,7 @@ def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeo
     return TaskTimeout(
         f"After {waited:.0f} s {'the task is' if one else f'{len(states)} tasks are'} not finished "
         f"({', '.join(dict.fromkeys(state or 'no answer' for state in states.values()))}{last}).",
-        "The service goes on and bills what it draws: a Task Poller with the id fetches the pictures within 24 hours.",
+        "The service goes on and bills what it draws. Run again within 24 hours: the task is taken up, and nothing is "
+        "paid twice. A Task Poller with the id does the same.",
         task_id=", ".join(states),
     )

@@ -66,8 +66,8 @@ def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input
             min=0,
             max=MAX_SEED,
             control_after_generate=True,
-            tooltip=f"Random seed, 0 to {MAX_SEED}. The same seed gives similar pictures. Every new seed is a new, "
-            "paid request; set control after generate to fixed to keep a picture.",
+            tooltip=f"Random seed, 0 to {MAX_SEED}. Every new seed is a new, paid request; the same request again "
+            "comes from the store and is free. Set control after generate to fixed to keep a picture.",
         ),
         io.String.Input(
             "negative_prompt",
@@ -112,7 +112,7 @@ def call_inputs() -> list[io.Input]:
         ),
         timeout_input(
             300,
-            "A sync call always gets the 300 seconds the service takes for it: left early it would be lost.",
+            " A sync call always gets the 300 seconds the service takes for it: left early it would be lost.",
         ),
     ]
 
@@ -123,14 +123,14 @@ def _model_tooltip(names: list[str]) -> str:
     return "The model that draws. " + "; ".join(f"{use}: {best}" for use, best in advice.items() if best) + "."
 
 
-def timeout_input(default: int, more: str) -> io.Input:
+def timeout_input(default: int, more: str = "") -> io.Input:
     return io.Int.Input(
         "timeout",
         default=default,
         min=10,
         max=86400,
-        tooltip="Seconds to wait for the service. A task goes on after that and can be fetched with the Task Poller "
-        "for 24 hours. " + more,
+        tooltip="Seconds to wait for the service; waiting for a rate limit does not count. A task goes on after that: "
+        "run again within 24 hours to take it up." + more,
     )
 
 
@@ -151,7 +151,7 @@ def image_outputs() -> list[io.Output]:
         output(
             io.String,
             "info",
-            "JSON: model, region, request and task id, size, seed, image count, cost, times, notes.",
+            "JSON: model, region, request and task id, size, seed, image count, source, cost, times, notes.",
         ),
     ]
 

@@ -25,7 +25,7 @@ class TaskPoller(io.ComfyNode):
                     tooltip="One task id or several, separated by commas, blanks or line ends. Valid for 24 hours.",
                 ),
                 region_input(),
-                timeout_input(120, "Run the node again to go on waiting."),
+                timeout_input(120),
             ],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id],
