@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
+
+_SIGNED = re.compile(r"\?\S*Signature=\S*")
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
     times = {name: text(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
     return TaskAnswer(
         task_id=text(output.get("task_id")),
-        state=text(output.get("task_status")),
+        state=words(output.get("task_status")),
         request_id=text(body.get("request_id")),
-        code=text(output.get("code")),
-        message=text(output.get("message")),
+        code=words(output.get("code")),
+        message=words(output.get("message")),
         drawn=read_drawn(output),
         times={name: time for name, time in times.items() if time},
     )
@@ -66,7 +69,7 @@ def read_drawn(output: Any) -> Drawn:
         _add(asked, result.get("orig_prompt"))
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
-            failures.append(f"{text(result.get('code'))}: {text(result.get('message'))}".strip(": "))
+            failures.append(f"{words(result.get('code'))}: {words(result.get('message'))}".strip(": "))
     return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked))
 
 
@@ -81,6 +84,11 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def words(value: Any) -> str:
+    """A text that is shown to users; should it hold a signed link, without what opens the picture to anyone."""
+    return _SIGNED.sub("?…", text(value))
 
 
 def text(value: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .advice import service_error
-from .answers import read_task, text
+from .answers import read_task, words
 from .credentials import ApiKey
 from .errors import AuthenticationFailed, ServiceError
 from .exchange import Answer, Call, Timeouts
@@ -49,7 +49,7 @@ class Api:
         body = {"request_id": answer.headers.get("x-request-id"), **body}
         nested = body.get("error")
         told = nested if isinstance(nested, dict) else body
-        code = text(told.get("code"))
+        code = words(told.get("code"))
         content = read_task(body)
         if answer.status < 300 and (not code or content.task_id or content.drawn.links):
             return body
@@ -57,7 +57,7 @@ class Api:
             return None
         error = service_error(
             code,
-            text(told.get("message")),
+            words(told.get("message")),
             region=self.host.region,
             http_status=answer.status,
             request_id=content.request_id,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from . import gallery, info, tasks
+from . import gallery, info, lookup, tasks
 from .answers import TaskAnswer
 from .api import Api
-from .errors import ModelStudioError, ServiceError, TaskUnknown
+from .errors import ModelStudioError, PictureExpired, ServiceError, TaskTimeout, TaskUnknown
 from .ledger import DRAWN, FAILED, LOST, Entry, Order
 from .memory import Memory, Shelf
 from .pictures import Picture
@@ -40,18 +40,27 @@ async def collect(
     stored = [task_id for task_id, entry in known.items() if memory.rules.reuse and entry and entry.is_stored]
     asked = [task_id for task_id in task_ids if task_id not in stored]
     collection = Collection()
-    answers = await Polling(transport, api, asked).until_ended(waiting) if asked else {}
+    polling = Polling(transport, api, asked)
+    late: TaskTimeout | None = None
+    if asked:
+        try:
+            await polling.until_ended(waiting)
+        except TaskTimeout as error:
+            late = error  # what has ended is fetched and stored all the same
+    answers = polling.ended
     collection.drawing_seconds = waiting.elapsed
     waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
-    for task_id in task_ids:
+    for task_id in (*stored, *answers) if late else task_ids:
+        entry = known[task_id]
         try:
-            entry = known[task_id]
             if task_id in answers:
                 entry = await _settle(answers[task_id], task_id, api, account, memory)
             assert entry is not None
             shelf = Shelf(memory, entry)
             got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, shelf)
         except ModelStudioError as error:
+            if isinstance(error, PictureExpired) and entry and _is_ours(entry, api, account):
+                memory.tell(entry, LOST)
             collection.errors.append(error.with_ids(task_id=task_id))
             continue
         if shelf.downloads or task_id in answers:
@@ -59,6 +68,8 @@ async def collect(
         collection.entries.append(entry)
         collection.pictures += got
         collection.notes += notes
+    if late:
+        raise late
     if not collection.pictures:
         raise collection.errors[0]
     return collection
@@ -70,10 +81,16 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
         raise answer
     error = tasks.failure(answer, task_id, api.host.region)
     if isinstance(error, TaskUnknown):
-        if entry := await memory.by_task(task_id):
-            memory.tell(entry, LOST)
+        known = await memory.by_task(task_id)
+        if known and _is_ours(known, api, account):
+            memory.tell(known, LOST)
         raise error
     entry = await memory.found(Order(account, api.host.region), task_id)
+    if lookup.is_anothers(entry, answer):
+        raise TaskUnknown(
+            "The task that was found in the account's list after its answer was lost is another's.",
+            "The request may have been billed all the same. Queue its node again.",
+        )
     if error:
         await memory.update(entry, state=FAILED, billed=0)
         raise error
@@ -86,3 +103,8 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
         billed=billed,
         request_id=entry.request_id or answer.request_id,
     )
+
+
+def _is_ours(entry: Entry, api: Api, account: str) -> bool:
+    """Whether the service was asked where the task is: elsewhere it is unknown, and still not lost."""
+    return (entry.order.region, entry.order.account) == (api.host.region, account)

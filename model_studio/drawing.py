@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from . import gallery, info, lookup, tasks
@@ -84,7 +84,6 @@ class Drawing:
         self._allowed = allowed
         self._waiting = waiting
         self._began = memory.ledger.now()
-        self._adopted = False  # whether its task was found in the account's list
         self._turn = 0.0  # when the last submission got its turn at the gate
         self._entry: Entry | None = None
         self._notes: list[str] = []
@@ -118,6 +117,8 @@ class Drawing:
                 lost = self._memory.was_told(entry, LOST)
                 if entry.task_id and not lost and (fresh or entry.is_stored):
                     return entry, info.RESUMED
+                self._notes.append(LOST_NOTE.format(what="task"))
+                await self._memory.update(entry, state=FAILED)  # keeps what it cost
             entry = await self._submit()
             if self._waiting.interrupted():
                 await self._withdraw(entry)
@@ -130,9 +131,12 @@ class Drawing:
     # The two halves of a submission's account, for the transport.
 
     async def sending(self) -> None:
-        self._waiting.heed_cancel_only()
         self._turn = self._waiting.clock.now()
         self._entry = await self._memory.begin(self._order, self._allowed, refused=self._entry)
+        if self._waiting.interrupted():
+            await self.refused()
+            raise Interrupted
+        self._waiting.heed_cancel_only()
 
     async def refused(self) -> None:
         await self._update(state=FAILED, billed=0)
@@ -154,8 +158,9 @@ class Drawing:
         told = self._memory.was_told(entry, UNCERTAIN)
         if told is None:
             raise self._uncertain("An earlier run ended while its request was on the way, and nobody knows its answer.")
-        if told >= self._began:
+        if 0 <= told - self._began <= self._waiting.elapsed + 1:
             raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
+        self._notes.append("An earlier submission of this request got no answer; it may have been billed too.")
         self._entry = None  # the user was told, and queued it again
         return None
 
@@ -163,8 +168,7 @@ class Drawing:
         found = await lookup.adopt(self._transport, self._api, entry, self._memory, self._waiting)
         if found:
             log.info("Task %s was found in the account's list; the answer to its submission was lost.", found.task_id)
-            self._notes.append("The answer to the submission was lost; its task was found in the account's list.")
-            self._adopted = True
+            self._entry = found
         return found
 
     async def _take_up(self, entry: Entry) -> Outcome:
@@ -181,6 +185,8 @@ class Drawing:
             answer = await self._await_task(info.RESUMED)
             return await self._finish(answer, info.RESUMED)
         except (TaskCanceled, Throttled):
+            if self._entry.state != FAILED:  # not the task was refused, but to tell of it
+                raise
             raise Gone from None  # not billed, and nothing is wrong with the request
         except (TaskUnknown, NoPictures, PictureExpired) as error:
             if not told and entry.created + LIFETIME > self._memory.ledger.now():
@@ -243,7 +249,7 @@ class Drawing:
     def _uncertain(self, what: str, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
         """Says what may have been billed, once; queued again after that, the request is sent anew."""
         assert self._entry is not None
-        self._memory.tell(self._entry, UNCERTAIN)
+        self._tell(UNCERTAIN)
         price = ""
         if self._request.price:
             amount, currency = self._request.price
@@ -267,7 +273,7 @@ class Drawing:
                 answer = (await polling.until_ended(self._waiting, first_pause))[task_id]
                 break
             except Interrupted:
-                if polling.may_be_pending:
+                if polling.may_be_pending and not self._entry.adopted:  # which may be another's
                     await self._withdraw(self._entry)
                 self._waiting.heed_nobody()
                 log.info("Task %s runs and is billed; its pictures will be stored.", task_id)
@@ -286,8 +292,13 @@ class Drawing:
         """What was paid for is gone, or seems so; queued again, it is tried once more and then drawn anew."""
         assert self._entry is not None
         findable = self._entry.task_id or self._entry.drawn.links
-        self._memory.tell(self._entry, LOST if findable else UNCERTAIN)
+        self._tell(LOST if findable else UNCERTAIN)
         error.advice += LOST_ADVICE
+
+    def _tell(self, state: str) -> None:
+        """Where nobody is there to hear it, the next run tells it."""
+        if self._entry and not self._waiting.left:
+            self._memory.tell(self._entry, state)
 
     async def _withdraw(self, entry: Entry) -> None:
         """Cancels a task at the service that may not have begun. Raises Interrupted if that worked; else it goes on."""
@@ -300,25 +311,27 @@ class Drawing:
     async def _finish(self, answer: TaskAnswer, source: str) -> Outcome:
         """Notes what was drawn, and brings it here."""
         assert self._entry is not None
-        if self._adopted and not _is_of(self._request.prompt, answer.drawn.asked_prompts):
-            await self._update(state=SENDING, task_id=None)
-            raise self._uncertain("The only task in the account's list that could be this request is another's.")
-        if not answer.drawn.links:
-            # Pictures that failed are free; where none is spoken of, nobody knows.
+        if lookup.is_anothers(self._entry, answer):
+            await self._give_back()
+        request_id = self._entry.request_id or answer.request_id
+        if answer.drawn.links:
+            billed = len(answer.drawn.links)
             await self._update(
-                state=FAILED,
-                billed=0 if answer.drawn.failures else self._request.n,
-                request_id=self._entry.request_id or answer.request_id,
+                state=DRAWN, drawn=answer.drawn, billed=billed, times=answer.times, request_id=request_id
             )
-        else:
-            await self._update(
-                state=DRAWN,
-                drawn=answer.drawn,
-                billed=len(answer.drawn.links),
-                times=answer.times,
-                request_id=self._entry.request_id or answer.request_id,
-            )
+        elif answer.drawn.failures:  # which are free
+            await self._update(state=FAILED, billed=0, request_id=request_id)
+        else:  # nobody knows whether it is billed
+            await self._update(request_id=request_id)
         return await self._fetch(source, answer.drawn)
+
+    async def _give_back(self) -> None:
+        """The task that was found is another's, and known as such from now on. Raises SubmissionUncertain."""
+        assert self._entry is not None and self._entry.task_id is not None
+        task_id = self._entry.task_id
+        await self._update(state=SENDING, task_id=None, adopted=False)
+        await self._memory.found(Order(self._order.account, self._order.region), task_id)
+        raise self._uncertain("The only task in the account's list that could be this request is another's.")
 
     async def _fetch(self, source: str, drawn: Drawn | None = None) -> Outcome:
         assert self._entry is not None
@@ -337,10 +350,6 @@ class Drawing:
             raise
         if source == info.RESUMED and not shelf.downloads and drawn is None:
             source = info.STORED
+        if entry.adopted:
+            notes.append("The answer to the submission was lost; its task was found in the account's list.")
         return Outcome(entry, got, source, notes, drawing_seconds)
-
-
-def _is_of(prompt: str, told: Sequence[str]) -> bool:
-    """Whether the prompts that the service repeats, if it does, are this one; it may have cut it off."""
-    ours = " ".join(prompt.split())
-    return all(" ".join(one.split()) in ours for one in told)

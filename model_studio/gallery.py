@@ -11,7 +11,7 @@ from .errors import NoPictures, PictureBroken, PictureError
 from .pictures import Picture
 from .regions import ApiHost
 from .transport import Transport
-from .waiting import DeadlinePassed, Waiting
+from .waiting import DeadlinePassed, Waiting, start
 
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took
 
@@ -75,7 +75,7 @@ async def fetch(
 async def _kept(shelf: Shelf, number: int, waiting: Waiting) -> Picture | None:
     content = await shelf.get(number)
     try:
-        return None if content is None else await waiting.run(pictures.decode, content, "the store")
+        return None if content is None else await waiting.outlast(start(pictures.decode, content, "the store"))
     except PictureError:
         return None  # damaged on our disk: it is fetched again
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import text
+from .answers import TaskAnswer, text
 from .api import Api
 from .errors import ServiceError
 from .ledger import Entry
@@ -23,10 +23,10 @@ PAGE_SIZE = 50
 
 
 async def adopt(transport: Transport, api: Api, entry: Entry, memory: Memory, waiting: Waiting) -> Entry | None:
-    """The record with the task of its submission, if exactly one can be it; else None. Raises Interrupted.
+    """The record with the task of its submission, if nothing else can be it; else None. Raises Interrupted.
 
-    It must be of the model and the time, and of no other record; and no other submission of the model that was sent
-    at that time may be without its task, since then nobody could tell the two apart.
+    It must be of the model and the time, and of no other record. While another submission of the model that was sent
+    at that time is without its task too, nobody could tell the two apart, unless both ask for the same.
     """
     waiting.extend(PATIENCE)
     for pause in PAUSES:
@@ -36,9 +36,23 @@ async def adopt(transport: Transport, api: Api, entry: Entry, memory: Memory, wa
             possible = await _candidates(transport, api, entry, memory, waiting)
         except (ServiceError, DeadlinePassed):
             return None
-        if len(possible) == 1 and not await memory.rivals(entry, within=BEFORE + AFTER):
+        unsettled = await memory.unsettled(entry, within=BEFORE + AFTER)
+        equal = [other for other in unsettled if other.order.fingerprint == entry.order.fingerprint]
+        if len(equal) == len(unsettled) and 1 <= len(possible) <= len(equal):
             return await memory.adopt(entry, possible[0])
     return None
+
+
+def is_anothers(entry: Entry, answer: TaskAnswer) -> bool:
+    """Whether a task that was found turns out to be another's: by more pictures than asked for, or by the prompt.
+
+    The prompt shape repeats it, cut off at the service's limit; the messages shape does not.
+    """
+    ours = " ".join(entry.order.prompt.split())
+    told = (" ".join(prompt.split()) for prompt in answer.drawn.asked_prompts)
+    return entry.adopted and (
+        len(answer.drawn.links) > entry.order.n or not all(ours.startswith(prompt) for prompt in told)
+    )
 
 
 async def _candidates(transport: Transport, api: Api, entry: Entry, memory: Memory, waiting: Waiting) -> list[str]:

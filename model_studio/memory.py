@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
 from .errors import ConfigurationError, TaskTimeout
-from .ledger import SENDING, SUBMITTED, Entry, Ledger, LedgerUnavailable, Order, new_entry
+from .ledger import LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable, Order, new_entry
 from .waiting import DeadlinePassed, Waiting, start
 
 log = logging.getLogger(__name__)
+TRIES = 2
 TOLD_AFTER = 1.0  # seconds after which an error has surely reached its user
 CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
 P = ParamSpec("P")
@@ -40,10 +41,14 @@ class Memory:
         self.rules = rules
         self.notes: list[str] = []
         self._reason = ""  # why the ledger could not be used last time
+        self._lost_sight = False  # whether this run does without the ledger
 
     async def account(self, key: str) -> str:
-        """The account's digest; an empty text where there is no ledger to compare it in."""
-        return await self._try(self.ledger.account, key) or ""
+        """The account's digest; an empty text where there is no ledger, and then nothing is written under it."""
+        account = await self._try(self.ledger.account, key)
+        if account is None:
+            self._lost_sight = True
+        return account or ""
 
     @asynccontextmanager
     async def claim(self, fingerprint: str, waiting: Waiting) -> AsyncIterator[None]:
@@ -83,7 +88,8 @@ class Memory:
         refuse by, but no ledger that knows the sums.
         """
         entry = refused or new_entry(order, SENDING, self.ledger.now())
-        written = await self._try(self.ledger.begin, entry, allowed or (lambda spent: None))
+        entry = replace(entry, state=SENDING, sent=self.ledger.now(), billed=order.n)
+        written = await self._try(self.ledger.begin, entry, allowed)
         if written is None and allowed is not None:
             raise ConfigurationError(
                 f"MODEL_STUDIO_DAILY_BUDGET cannot be kept, since the ledger cannot be used: {self._reason}.",
@@ -92,21 +98,23 @@ class Memory:
         return written or entry
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
+        for state in (UNCERTAIN, LOST):
+            self.ledger.told.pop((entry.name, state), None)  # it came to another end
         if entry.id is None:
             return replace(entry, **values)
         try:
             return await self._try(self.ledger.update, entry, **values) or replace(entry, **values)
         except sqlite3.IntegrityError:  # an absurd answer: the id of another record's task
-            task_id = values.pop("task_id")
+            task_id = values.pop("task_id", entry.task_id)
             self.note(f"The service gave task {task_id} for two requests.")
-            return replace(await self.update(entry, **values), task_id=task_id)
+            return replace(await self.update(replace(entry, task_id=None), **values), task_id=task_id)
 
     async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
         """The record with a task that was found to be its own; None where another has it by now."""
-        if entry.id is None:  # without a ledger nobody knows which tasks are others'
+        if entry.id is None or self._reason:  # without a ledger nobody knows which tasks are others'
             return None
         try:
-            return await self._try(self.ledger.update, entry, state=SUBMITTED, task_id=task_id)
+            return await self._try(self.ledger.update, entry, state=SUBMITTED, task_id=task_id, adopted=True)
         except sqlite3.IntegrityError:
             return None
 
@@ -115,15 +123,15 @@ class Memory:
 
         Written down once that has surely happened: should this process be killed in between, the next tells it again.
         """
+        self.ledger.told[entry.name, state] = self.ledger.now()
         if entry.id is not None:
-            self.ledger.told[entry.id, state] = self.ledger.now()
             start(_mark_told, self.ledger, entry, state)
 
     def was_told(self, entry: Entry, state: str) -> float | None:
         """When the user was told of this bad end, as far as is known."""
         if entry.state == state:
             return entry.updated
-        return None if entry.id is None else self.ledger.told.get((entry.id, state))
+        return self.ledger.told.get((entry.name, state))
 
     async def found(self, order: Order, task_id: str) -> Entry:
         """The record of a task that was created here or elsewhere."""
@@ -136,20 +144,24 @@ class Memory:
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)
 
-    async def rivals(self, entry: Entry, within: float) -> list[Entry]:
-        return await self._try(self.ledger.rivals, entry, within) or []
+    async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
+        return await self._try(self.ledger.unsettled, entry, within) or []
 
     async def _try(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """The result, or None with a note."""
-        try:
-            result = await asyncio.wrap_future(start(function, *args, **kwargs))
-        except (LedgerUnavailable, OSError) as error:
-            self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
-            self.note(f"Nothing is kept, since the ledger cannot be used: {self._reason}.")
-            return None
-        for notice in self.ledger.database.take_notices():
-            self.note(notice)
-        return result
+        """The result, or None with a note. Tried twice: a damaged file is moved aside by the second, a lock is over."""
+        for _ in range(TRIES):
+            if self._lost_sight:
+                return None
+            try:
+                result = await asyncio.wrap_future(start(function, *args, **kwargs))
+            except (LedgerUnavailable, OSError) as error:
+                self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
+            else:
+                for notice in self.ledger.database.take_notices():
+                    self.note(notice)
+                return result
+        self.note(f"Nothing is kept, since the ledger cannot be used: {self._reason}.")
+        return None
 
     def note(self, note: str) -> None:
         """Tells users something once, in the log too."""

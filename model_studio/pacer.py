@@ -17,7 +17,7 @@ from typing import Any
 
 from .catalog.model import RateLimit
 from .exchange import Answer, is_number
-from .waiting import SLICE, Waiting
+from .waiting import SLICE, Interrupted, Waiting
 
 QUERIES = RateLimit(20, 1)  # reading, canceling and listing tasks, per account (documentation: Rate limits)
 
@@ -195,6 +195,8 @@ async def _stand(line: _Line, waiting: Waiting, left: Callable[[int], float], te
     `left`: seconds that a position in the line has to wait, infinite where nobody knows; `text`: shows them.
     Raises Interrupted; however it ends, the run has left the line.
     """
+    if waiting.interrupted():  # also where there is nothing to wait for
+        raise Interrupted
     stand = _Stand(waiting)
     line.append(stand)
     try:

@@ -32,6 +32,12 @@ class Polling:
         return {task_id: state for task_id, state in states.items() if state not in tasks.FINAL}
 
     @property
+    def ended(self) -> dict[str, TaskAnswer | ServiceError]:
+        """The last answers about tasks that have ended, in the order of the ids."""
+        still = self.open
+        return {task_id: answer for task_id, answer in self._answers.items() if answer and task_id not in still}
+
+    @property
     def may_be_pending(self) -> bool:
         """Whether no answer has said yet that a task runs or has ended."""
         return all(_state(answer) in ("", tasks.PENDING) for answer in self._answers.values())
@@ -52,7 +58,7 @@ class Polling:
                     await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
         except DeadlinePassed as passed:
             raise tasks.timeout(self.open, waiting.clock.now() - began, str(passed)) from None
-        return {task_id: answer for task_id, answer in self._answers.items() if answer}
+        return self.ended
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:
         try:

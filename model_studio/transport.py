@@ -43,6 +43,9 @@ from .waiting import DeadlinePassed, Waiting, start
 T = TypeVar("T")
 
 CREATE_TRIES = 4
+# Looking up the name and trying its addresses is not in a call's total. Left before that has ended, a request might
+# still go out later.
+GIVE_UP = 3
 FIRST_PAUSE = 1.0  # seconds, doubled with each try
 LONGEST_PAUSE = 8.0
 SERVICE_SYNC_LIMIT = 300  # seconds after which the service ends a sync call itself (documentation)
@@ -119,7 +122,10 @@ class Transport:
             if not _may_repeat(outcome, tries) or now + pause >= waiting.deadline:
                 raise outcome
             waiting.tell("trying again")
-            await waiting.sleep(pause)
+            try:
+                await waiting.sleep(pause)
+            except DeadlinePassed:  # this machine slept
+                raise outcome from None
         raise AssertionError("unreachable")
 
     async def _send(
@@ -130,7 +136,7 @@ class Transport:
         Raises SubmissionUncertain.
         """
         try:
-            answer = await waiting.outlast(start(self._exchange, call), call.timeouts.total)
+            answer = await waiting.outlast(start(self._exchange, call), GIVE_UP * call.timeouts.total)
         except NeverSent as failure:
             return ConnectionFailed(
                 f"{api.host.base_url} could not be reached: {failure.reason}.",
@@ -163,7 +169,7 @@ class Transport:
                 raise outcome
             return None if outcome is None else (outcome, _date(answer))
 
-        return await self._get(api.call("GET", path, SHORT), settle, waiting, api.queries)
+        return await self._get(api.call("GET", path, SHORT), settle, waiting, gate=api.queries)
 
     async def picture(self, link: str, waiting: Waiting) -> bytes:
         """The file behind a link that `pictures.check_link` let pass, fetched without any key.
@@ -182,7 +188,7 @@ class Transport:
             raise pictures.refusal(host, answer)
 
         try:
-            return await self._get(call, settle, waiting, None)
+            return await self._get(call, settle, waiting, final=(TooLarge, NotPublic))
         except TooLarge as failure:
             raise pictures.too_large(host, failure.reason) from None
         except NotPublic as failure:
@@ -201,8 +207,15 @@ class Transport:
             outcome = None
         return isinstance(outcome, dict)
 
-    async def _get(self, call: Call, settle: Callable[[Answer], T | None], waiting: Waiting, gate: Gate | None) -> T:
-        """Asks again and again until `settle` makes something of the answer, or raises."""
+    async def _get(
+        self,
+        call: Call,
+        settle: Callable[[Answer], T | None],
+        waiting: Waiting,
+        gate: Gate | None = None,
+        final: tuple[type[Exception], ...] = (),
+    ) -> T:
+        """Asks again and again until `settle` makes something of the answer or raises, or the trouble is `final`."""
         trouble = "no answer in time"
         try:
             for tries in itertools.count(1):
@@ -210,7 +223,7 @@ class Transport:
                 pause = _pause(tries)
                 try:
                     answer = await waiting.result(start(self._exchange, call), call.timeouts.total)
-                except (TooLarge, NotPublic):
+                except final:
                     raise
                 except TimeoutError:
                     trouble = too_slow(call).reason

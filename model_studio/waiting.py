@@ -80,7 +80,8 @@ class Waiting:
         self.deadline = self.started + timeout
         self._interrupted = interrupted
         self._show = show
-        self._left = self._canceled = False
+        self.left = False  # whether nobody waits for this run any more
+        self._canceled = False
         self._heeds_leaving = self._heeds_cancel = True
         self._phase = Phase("starting")
         self._phases: dict[str, Phase] = {}
@@ -97,20 +98,22 @@ class Waiting:
 
         def show(text: str, fraction: float) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended with its prompt
-                if not own._left:
+                if not own.left:
                     loop.call_soon_threadsafe(self._show, text, fraction)
 
-        own = Waiting(self.timeout, show=show, clock=self.clock)
+        # Looks for Cancel itself: what clears ComfyUI's flag may hold up the caller's loop.
+        own = Waiting(self.timeout, lambda: not own.left and self._interrupted(), show, self.clock)
         return own
 
     def leave(self, *, canceled: bool) -> None:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
-        self._left, self._canceled = True, canceled
+        self.left = True
+        self._canceled = self._canceled or canceled
 
     def interrupted(self) -> bool:
         """Whether the run is to end: the user asked for it, or nobody waits for it; as far as that is heeded now."""
-        canceled = self._heeds_cancel and (self._canceled or self._interrupted())
-        return canceled or (self._heeds_leaving and self._left)
+        self._canceled = self._canceled or self._interrupted()
+        return (self._heeds_cancel and self._canceled) or (self._heeds_leaving and self.left)
 
     def heed_leaving(self) -> None:
         """Nothing is at stake: the run ends when it is canceled, or left for any other reason. So it begins."""
@@ -181,13 +184,14 @@ class Waiting:
             # which may be closed by then.
             waited.cancel()
 
-    async def outlast(self, future: Future[T], within: float) -> T:
+    async def outlast(self, future: Future[T], within: float = math.inf) -> T:
         """The result of a `start`, whoever leaves and whatever the deadline; TimeoutError after `within` seconds."""
         waited = asyncio.wrap_future(future)
         end = time.monotonic() + within
         while not waited.done():
             self._refresh()
             if time.monotonic() > end:
+                waited.cancel()  # it runs on, unheard
                 raise TimeoutError
             await asyncio.wait({waited}, timeout=SLICE)
         return waited.result()

@@ -7,6 +7,7 @@ latter does not work (SQLite's documentation).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import sqlite3
@@ -25,10 +26,13 @@ BUSY_SECONDS = 20.0  # for another process's transaction, which takes millisecon
 # Number i brings a file of version i to version i + 1 (PRAGMA user_version). Only ever appended to.
 MIGRATIONS: tuple[str, ...] = (
     """
-    CREATE TABLE secrets (salt TEXT NOT NULL);
+    CREATE TABLE secrets (
+        salt TEXT NOT NULL,
+        unknown_day TEXT              -- the local day whose sum a damaged file took with it
+    );
     CREATE TABLE requests (
         id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL,           -- of its files; says nothing about the request
+        name TEXT NOT NULL UNIQUE,    -- of its files too; says nothing about the request
         fingerprint TEXT,             -- NULL: a task that was created elsewhere
         account TEXT NOT NULL,        -- salted digest of the key
         region TEXT NOT NULL,
@@ -44,6 +48,7 @@ MIGRATIONS: tuple[str, ...] = (
         sent REAL NOT NULL,           -- when it was last on its way
         day TEXT NOT NULL,            -- the local day it was created, for the daily sum
         task_id TEXT UNIQUE,
+        adopted INTEGER NOT NULL,     -- whether the task was found in the account's list
         request_id TEXT,
         drawn TEXT,                   -- JSON: links, used prompts, failures
         times TEXT,                   -- JSON: as the service tells them
@@ -126,10 +131,11 @@ class Database:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self.folder / "ledger.lock", timeout=BUSY_SECONDS):
                 self.file.touch(mode=0o600)
-                if damage := self._damage():
+                damage = self._damage()
+                if damage:
                     self._move_aside(damage)
                     self.file.touch(mode=0o600)
-                self._migrate()
+                self._migrate(unknown_day=time.strftime("%Y-%m-%d") if damage else None)
             self._checked = True
 
     def _damage(self) -> str:
@@ -154,7 +160,7 @@ class Database:
         except (sqlite3.DatabaseError, UnicodeError) as error:
             return f"{type(error).__name__}"
 
-    def _migrate(self) -> None:
+    def _migrate(self, unknown_day: str | None) -> None:
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -162,22 +168,22 @@ class Database:
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
-                    connection.execute("INSERT INTO secrets VALUES (?)", (secrets.token_hex(16),))
+                    connection.execute("INSERT INTO secrets VALUES (?, ?)", (secrets.token_hex(16), unknown_day))
                 connection.execute("COMMIT")
 
     def _move_aside(self, damage: str) -> None:
         """With its pictures, whose names only this file knows."""
         aside = self.folder / (time.strftime("damaged-%Y%m%d-%H%M%S-") + secrets.token_hex(2))
         aside.mkdir(mode=0o700)
-        for name in (*(f"{self.file.name}{rest}" for rest in ("", "-journal", "-wal", "-shm")), "pictures"):
-            if (self.folder / name).exists():
-                (self.folder / name).replace(aside / name)
+        self.file.replace(aside / self.file.name)
         log.warning("The ledger was damaged (%s) and moved aside to %s.", damage, aside)
         self._notices.append(
             f"The ledger was damaged and moved aside to the folder {aside.name}, with its pictures; a new one was "
-            "begun. Requests before now are not known any more: queued again, they are sent and billed again, and the "
-            "sum of today begins at 0."
+            "begun. Requests before now are not known any more: queued again, they are sent and billed again."
         )
+        for name in (*(f"{self.file.name}{rest}" for rest in ("-journal", "-wal", "-shm")), "pictures"):
+            with contextlib.suppress(OSError):  # not there, or open in another process on Windows
+                (self.folder / name).replace(aside / name)
 
 
 # NotImplementedError: a file system without locks.

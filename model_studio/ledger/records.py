@@ -15,7 +15,7 @@ from typing import Any
 
 from ..answers import Drawn
 from .claims import Claims
-from .database import Database
+from .database import Database, LedgerUnavailable
 from .store import Store, make_room
 
 # How far a request got. What was SENDING when its process ended may have arrived, or not.
@@ -58,6 +58,7 @@ class Entry:
     updated: float
     sent: float
     billed: int
+    adopted: bool = False  # whether its task was found in the account's list, by model and time
     task_id: str | None = None
     request_id: str | None = None
     drawn: Drawn = field(default_factory=Drawn)
@@ -88,7 +89,7 @@ class Ledger:
         self.store = Store(folder / "pictures")
         self.database = Database(folder)
         self.now = now
-        self.told: dict[tuple[int, str], float] = {}  # bad ends of records that this process told its user, and when
+        self.told: dict[tuple[str, str], float] = {}  # (name, bad end) of what this process told its user, and when
 
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
@@ -96,47 +97,38 @@ class Ledger:
             (salt,) = ledger.execute("SELECT salt FROM secrets").fetchone()
         return hmac.new(salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] = lambda spent: None) -> Entry:
+    def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
 
         `allowed` gets today's sums by currency and may raise; then nothing is written.
         """
-        now = self.now()
-        entry = replace(entry, state=SENDING, updated=now, sent=now, billed=entry.order.n)
         with self.database.transaction() as ledger:
-            allowed(_spent(ledger, self._today()))
-            if entry.id is None:
-                return _insert(ledger, entry)
-            ledger.execute(
-                "UPDATE requests SET state = ?, updated = ?, sent = ?, billed = ?, day = ? WHERE id = ?",
-                (entry.state, now, now, entry.billed, _day(now), entry.id),
-            )
-            return entry
+            if allowed:
+                (unknown_day,) = ledger.execute("SELECT unknown_day FROM secrets").fetchone()
+                if unknown_day == self._today():
+                    raise LedgerUnavailable("it was damaged today, so that nobody knows the sum of today")
+                allowed(_spent(ledger, self._today()))
+            return _write(ledger, replace(entry, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
         """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
         with self.database.transaction() as ledger:
-            return _one(ledger, "task_id = ?", entry.task_id) or _insert(ledger, entry)
+            return _one(ledger, "task_id = ?", entry.task_id) or _write(ledger, entry)
 
     def update(self, entry: Entry, **values: Any) -> Entry:
-        """Writes new values of state, task_id, request_id, drawn, times or billed.
+        """Writes a record with new values, anew should the file have been replaced meanwhile.
 
         Raises sqlite3.IntegrityError for a task_id that another record has.
         """
-        changed = replace(entry, updated=self.now(), **values)
-        columns = {name: getattr(changed, name) for name in ("updated", *values)}
-        columns |= {name: _json(columns[name]) for name in ("drawn", "times") if name in columns}
-        names = ", ".join(f"{name} = :{name}" for name in columns)
         with self.database.transaction() as ledger:
-            ledger.execute(f"UPDATE requests SET {names} WHERE id = :id", {**columns, "id": entry.id})
-        return changed
+            return _write(ledger, replace(entry, updated=self.now(), **values))
 
     def mark_told(self, entry: Entry, state: str) -> None:
         """Gives the record this state, unless it has got another one since."""
         with self.database.transaction() as ledger:
             ledger.execute(
-                "UPDATE requests SET state = ?, updated = ? WHERE id = ? AND state = ?",
-                (state, self.now(), entry.id, entry.state),
+                "UPDATE requests SET state = ?, updated = ? WHERE name = ? AND state = ?",
+                (state, self.now(), entry.name, entry.state),
             )
 
     def latest(self, fingerprint: str) -> Entry | None:
@@ -151,15 +143,14 @@ class Ledger:
         with self.database.transaction(write=False) as ledger:
             return _all(ledger, f"{'task_id IS NOT NULL' if tasks_only else '1'} ORDER BY id DESC LIMIT ?", count)
 
-    def rivals(self, entry: Entry, within: float) -> list[Entry]:
-        """Other submissions of the same account and model, sent within so many seconds, whose task is not known."""
+    def unsettled(self, entry: Entry, within: float) -> list[Entry]:
+        """Submissions of the account and model, sent within so many seconds of this one, whose task is not known."""
         order = entry.order
         with self.database.transaction(write=False) as ledger:
             return _all(
                 ledger,
-                "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) "
-                "AND abs(sent - ?) <= ? AND id IS NOT ?",
-                *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within, entry.id),
+                "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) AND abs(sent - ?) <= ?",
+                *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within),
             )
 
     def spent_today(self) -> dict[str, float]:
@@ -176,7 +167,8 @@ class Ledger:
             return
         file = self.store.write(f"{entry.name}-{number}", content)
         with self.database.transaction() as ledger:
-            place = (entry.id, number)
+            known = _one(ledger, "name = ?", entry.name) or _write(ledger, entry)
+            place = (known.id, number)
             old = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
             ledger.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)", (*place, file, len(content), self.now())
@@ -221,30 +213,37 @@ def _all(ledger: sqlite3.Connection, condition: str, *values: Any) -> list[Entry
     return [_entry(row, ledger) for row in rows]
 
 
-def _insert(ledger: sqlite3.Connection, entry: Entry) -> Entry:
-    order = asdict(entry.order)
-    amount, currency = order.pop("price") or (None, None)
+_ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
+_PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id")
+
+
+def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
+    """Inserts or replaces the record of that name, whole; with the id it has now."""
+    amount, currency = entry.order.price or (None, None)
     values = {
-        **order,
-        **{name: getattr(entry, name) for name in ("name", "state", "created", "updated", "sent", "billed", "task_id")},
-        "day": _day(entry.created),
+        **{name: getattr(entry.order, name) for name in _ASKED},
+        **{name: getattr(entry, name) for name in _PLAIN},
+        "drawn": _json(entry.drawn),
+        "times": _json(entry.times),
+        "day": _day(entry.sent),
         "price": amount,
         "currency": currency,
     }
-    cursor = ledger.execute(
-        f"INSERT INTO requests ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", values
-    )
-    return replace(entry, id=cursor.lastrowid)
+    names, slots = ", ".join(values), ", ".join(f":{name}" for name in values)
+    new = ", ".join(f"{name} = :{name}" for name in values)
+    ledger.execute(f"INSERT INTO requests ({names}) VALUES ({slots}) ON CONFLICT (name) DO UPDATE SET {new}", values)
+    (number,) = ledger.execute("SELECT id FROM requests WHERE name = ?", (entry.name,)).fetchone()
+    return replace(entry, id=number)
 
 
 def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     files = ledger.execute("SELECT number, file FROM pictures WHERE request = ?", (row["id"],)).fetchall()
     price = None if row["currency"] is None else (row["price"], row["currency"])
-    asked = {name: row[name] for name in ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed")}
-    asked["is_task"] = bool(row["is_task"])
-    plain = ("id", "name", "state", "created", "updated", "sent", "billed", "task_id", "request_id")
+    asked = {name: row[name] for name in _ASKED} | {"is_task": bool(row["is_task"])}
+    plain = {name: row[name] for name in _PLAIN} | {"adopted": bool(row["adopted"])}
     return Entry(
-        **{name: row[name] for name in plain},
+        id=row["id"],
+        **plain,
         order=Order(**asked, price=price),
         drawn=Drawn(**{name: tuple(value) for name, value in _read(row["drawn"]).items()}),
         times=_read(row["times"]),

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 DAY = 24 * 3600.0
-LEFT_SECONDS = 3600.0  # after which a file counts as left behind
+LEFT_SECONDS = 7 * DAY  # after which a file counts as left behind
 _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp"}
 _HALF_WRITTEN = ".part"
 
@@ -52,7 +52,7 @@ class Store:
                 (self.folder / file).unlink()
 
     def sweep(self, known: Collection[str]) -> None:
-        """Deletes what killed processes left an hour ago or longer: half written, or not `known` to the table."""
+        """Deletes what killed processes left a week ago or longer: half written, or not `known` to the table."""
         for file in self.folder.glob("*"):
             with contextlib.suppress(OSError):
                 if file.name not in known and file.stat().st_mtime < time.time() - LEFT_SECONDS:
@@ -60,17 +60,26 @@ class Store:
 
 
 def make_room(ledger: sqlite3.Connection, limit: int, days: float | None, now: float) -> list[str]:
-    """Takes pictures out of the table until they keep to `limit` bytes and `days`; the files to delete."""
-    files: list[str] = []
+    """Takes pictures out of the table until they keep to `limit` bytes and `days`; the files to delete.
+
+    All of a request go together: a part of its pictures is of little use.
+    """
     total = ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0]
-    oldest = ledger.execute("SELECT rowid, file, bytes, stored FROM pictures ORDER BY stored, rowid")
+    oldest = ledger.execute(
+        "SELECT request, sum(bytes) AS bytes, max(stored) AS stored FROM pictures GROUP BY request "
+        "ORDER BY max(stored), request"
+    )
     doomed = []
     for row in oldest:
         too_old = days is not None and row["stored"] < now - days * DAY
         if total <= limit and not too_old:
             break
         total -= row["bytes"]
-        doomed.append(row["rowid"])
-        files.append(row["file"])
-    ledger.executemany("DELETE FROM pictures WHERE rowid = ?", [(rowid,) for rowid in doomed])
+        doomed.append((row["request"],))
+    files = [
+        file
+        for request in doomed
+        for (file,) in ledger.execute("SELECT file FROM pictures WHERE request = ?", request).fetchall()
+    ]
+    ledger.executemany("DELETE FROM pictures WHERE request = ?", doomed)
     return files

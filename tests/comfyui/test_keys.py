@@ -106,6 +106,15 @@ def test_node_zip_holds_what_runs_and_nothing_else(root: Path, tmp_path: Path, p
         names = archive.namelist()
         content = b"".join(archive.read(name) for name in names)
     assert not any(key.encode() in content for key in planted_keys.values())
-    shipped = {"__init__.py", "LICENSE", "README.md", "example_workflows", "model_studio", "nodes", "pyproject.toml"}
+    shipped = {
+        "__init__.py",
+        "LICENSE",
+        "README.md",
+        "SECURITY.md",
+        "example_workflows",
+        "model_studio",
+        "nodes",
+        "pyproject.toml",
+    }
     assert {name.split("/")[0] for name in names} == {*shipped, "requirements.txt", "web"}
     assert not [name for name in names if name.endswith((".pyc", ".log"))]

@@ -132,6 +132,25 @@ def test_a_sibling_canceled_by_the_user_counts_as_canceled(background: Backgroun
     wait_until(lambda: isinstance(work.ended, Interrupted))
 
 
+def test_cancel_is_seen_though_the_callers_loop_is_held_up(background: Background) -> None:
+    """A sampler of the same graph works in that loop, sees Cancel first and takes the flag away."""
+    work, canceled = Work(heed="heed_cancel_only"), threading.Event()
+
+    async def sampler() -> None:
+        await asyncio.to_thread(work.begun.wait, 5)
+        canceled.set()
+        time.sleep(0.4)  # holds up the loop, which is the point
+        canceled.clear()
+        raise ValueError("interrupted")
+
+    async def graph() -> None:
+        await asyncio.gather(background.attend(work, Waiting(5, canceled.is_set)), sampler())
+
+    with pytest.raises(ValueError):
+        asyncio.run(graph())
+    wait_until(lambda: isinstance(work.ended, Interrupted))
+
+
 def test_what_happens_to_left_work_is_told_in_the_log(background: Background, caplog: pytest.LogCaptureFixture) -> None:
     work = Work(errors.TaskTimeout("too long", task_id="t-1"), heed="heed_nobody")
     with pytest.raises(asyncio.CancelledError):

@@ -137,3 +137,38 @@ def test_no_id_lists_the_last_tasks(studio: Studio, waiting: Waiting, sim: Simul
     assert second in lines[1] and '"a paper boat"' in lines[1] and "under way" in lines[1] and TASK in lines[1]
     assert first in lines[2] and "\"a <b>boat</b> of 'paper', and so on and…\"" in lines[2] and "stored" in lines[2]
     assert "KiB of 4 GiB" in lines[3] and str(tmp_path) in lines[3]
+
+
+def test_a_task_is_not_lost_because_it_was_looked_for_in_another_region(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str]
+) -> None:
+    task_id, _ = submit(studio, waiting)
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("ap-southeast-1")
+    with pytest.raises(errors.TaskUnknown):
+        asyncio.run(studio._collect([task_id], "ap-southeast-1", waiting))
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url
+    assert submit(studio, waiting)[0] == task_id and len(creations(sim)) == 1
+
+
+def test_tasks_that_ended_are_stored_even_when_another_does_not(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    done, _ = submit(studio, waiting, seed=1)
+    sim.faults.add("stuck_running")
+    stuck, _ = submit(studio, waiting, seed=2)
+    with pytest.raises(errors.TaskTimeout):
+        collect(studio, waiting, done, stuck)
+    sim.clock.advance(25 * 3600)
+    assert collect(studio, waiting, done).info["source"] == "from store"
+
+
+def test_links_that_expired_make_the_next_submission_a_new_one(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    task_id, _ = submit(studio, waiting)
+    sim.faults.add("picture_expired", times=1)
+    with pytest.raises(errors.PictureExpired):
+        collect(studio, waiting, task_id)
+    new_id, info = submit(studio, waiting)
+    assert new_id != task_id and info["source"] == "new"
+    assert any("An earlier task of this request can no longer be fetched" in note for note in info["notes"])

@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 
 from model_studio import errors, memory
-from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, new_entry
+from model_studio.ledger import (
+    DRAWN,
+    FAILED,
+    LOST,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    LedgerUnavailable,
+    new_entry,
+)
 from model_studio.studio import Result, Studio
 from model_studio.transport import SHORT
 from model_studio.waiting import Interrupted, Waiting
@@ -451,8 +460,103 @@ def test_a_task_of_another_prompt_is_given_back(generate: Generate, sim: Simulat
     sim.faults.add("http_502", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain, match="is another's"):
         generate()
-    become(studio, UNCERTAIN, FAILED)
-    assert studio.ledger.by_task(str(sim.billed[0].task_id)) is None
+    become(studio, SUBMITTED, UNCERTAIN, FAILED)  # the first is the stranger's, known as such from now on
+    again = generate()
+    assert again.info["source"] == "new" and again.info["task_id"] != sim.billed[0].task_id
+    assert "An earlier submission of this request got no answer; it may have been billed too." in again.info["notes"]
+
+
+def test_a_found_task_is_checked_by_later_runs_too(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    kill_while_sending(studio, sim, TASK, arrives=True, prompt="a castle of somebody else")
+    (entry,) = studio.ledger.recent(1)
+    studio.ledger.update(entry, state=FAILED)
+    sim.faults.add("http_502", on="create", times=1)
+    sim.faults.add("stuck_running", on="poll", times=40)
+    with pytest.raises(errors.TaskTimeout):
+        generate(timeout=60)
+    sim.faults.clear()
+    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+        generate()
+
+
+def test_a_found_task_is_not_canceled(generate: Generate, sim: Simulator) -> None:
+    """It may be another's."""
+    sim.faults.add("close_before_answer", on="create", times=1)
+    sim.faults.add("stuck_pending", on="poll", times=3)
+    generate(cancel_at="queued 5 s")
+    assert not any(seen.path.endswith("/cancel") for seen in sim.requests)
+
+
+def test_two_lost_submissions_of_one_request_are_no_rivals(generate: Generate, sim: Simulator) -> None:
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    sim.faults.add("close_before_answer", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        generate()
+    assert same(generate(), sim) and billed(sim) == 1
+
+
+async def left_while_sending(studio: Studio, sim: Simulator, waiting: Waiting, model: str) -> Result:
+    """Another node of the graph fails while the request is under way."""
+    run = asyncio.create_task(studio._generate(ask(model), waiting))
+    while not creations(sim):
+        await asyncio.sleep(0.005)
+    waiting.leave(canceled=False)
+    return await run
+
+
+def test_an_uncertain_end_that_nobody_heard_is_told_by_the_next_run(
+    studio: Studio, sim: Simulator, generate: Generate
+) -> None:
+    sim.faults.add("http_504", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        asyncio.run(left_while_sending(studio, sim, Waiting(30), SYNC))
+    with pytest.raises(errors.SubmissionUncertain, match="An earlier run ended"):
+        generate(SYNC)
+    assert len(creations(sim)) == 1
+    assert generate(SYNC).info["source"] == "new"
+
+
+def test_a_run_that_was_left_before_it_sent_sends_nothing(studio: Studio, sim: Simulator) -> None:
+    """Neither at a gate with nothing to wait for, nor after an earlier task came to nothing."""
+    for model in (TASK, SYNC):
+        waiting = Waiting(30)
+        waiting.leave(canceled=False)
+        with pytest.raises(Interrupted):
+            asyncio.run(studio._generate(ask(model), waiting))
+    assert creations(sim) == [] and studio.ledger.spent_today() == {}
+
+
+def test_cancel_while_an_earlier_task_ends_unpaid_sends_no_new_one(generate: Generate, sim: Simulator) -> None:
+    sim.faults.add("canceled", times=1)
+    sim.faults.add("stuck_running", on="poll", times=40)
+    with pytest.raises(errors.TaskTimeout):
+        generate(timeout=60)
+    sim.faults.clear()
+    sim.faults.add("stuck_running", on="poll", times=3)
+    with pytest.raises(Interrupted):
+        generate(cancel_at="running")
+    assert len(creations(sim)) == 1
+
+
+def test_what_was_told_is_forgotten_when_it_comes_to_a_good_end(
+    generate: Generate, sim: Simulator, studio: Studio, clock: Any
+) -> None:
+    sim.faults.add("unknown", on="poll", times=1)
+    with pytest.raises(errors.TaskUnknown):
+        generate()
+    assert generate().info["source"] == "resumed"
+    _, info = asyncio.run(studio._submit(ask(TASK, call_mode="async"), Waiting(30, clock=clock)))
+    assert info["source"] == "resumed" and len(creations(sim)) == 1
+
+
+def test_a_clock_that_goes_back_blocks_no_request(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    sim.faults.add("http_502", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(SYNC)
+    become(studio, UNCERTAIN)
+    now = studio.ledger.now
+    studio.ledger.now = lambda: now() - 3600
+    assert generate(SYNC).info["source"] == "new"
 
 
 def test_an_older_task_of_someone_else_is_not_taken(generate: Generate, sim: Simulator, studio: Studio) -> None:
@@ -540,6 +644,32 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     with pytest.raises(errors.BudgetReached):
         asyncio.run(drawing.sending())
     assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
+
+
+def test_after_a_damage_the_sum_of_the_day_is_not_known_and_a_budget_refuses(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 10"
+    generate()
+    studio.ledger.database.file.write_bytes(b"no database" * 1000)
+    with pytest.raises(errors.ConfigurationError, match="damaged today"):
+        generate(seed=2)
+    assert len(creations(sim)) == 1
+    del environ["MODEL_STUDIO_DAILY_BUDGET"]
+    assert generate(seed=2).info["source"] == "new"
+
+
+def test_a_ledger_that_fails_once_is_asked_again(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    generate()
+    transaction, failures = studio.ledger.database.transaction, iter([True])
+
+    def failing_once(**changes: Any) -> Any:
+        if next(failures, False):
+            raise LedgerUnavailable("database is locked")
+        return transaction(**changes)
+
+    studio.ledger.database.transaction = failing_once
+    assert generate().info["source"] == "from store"
 
 
 def test_failed_pictures_are_not_counted(generate: Generate, sim: Simulator, studio: Studio) -> None:

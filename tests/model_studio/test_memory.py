@@ -62,7 +62,7 @@ def test_a_run_is_remembered(memory: Memory) -> None:
     found = wait(memory.found(Order("account", "cn-beijing"), "t-1"))
     assert wait(memory.latest("print")) == wait(memory.by_task("t-1")) == found == submitted
     rival = wait(memory.begin(ORDER, None))
-    assert wait(memory.rivals(begun, within=70)) == [rival]
+    assert wait(memory.unsettled(begun, within=70)) == [rival]
     assert wait(memory.account("key")) == memory.ledger.account("key")
     assert memory.ledger.recent(10) == [rival, submitted] and memory.notes == []
 
@@ -119,7 +119,7 @@ def test_without_a_ledger_a_run_goes_on_with_one_note(lost_memory: Memory, caplo
         found = wait(memory.found(ORDER, "t-2"))
         assert (found.id, found.task_id, found.state) == (None, "t-2", SUBMITTED)
         assert wait(memory.latest("print")) is wait(memory.by_task("t-1")) is None
-        assert wait(memory.rivals(begun, within=70)) == []
+        assert wait(memory.unsettled(begun, within=70)) == []
     assert memory.notes == [NOTE] and caplog.messages == [NOTE]
 
 

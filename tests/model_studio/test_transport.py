@@ -15,7 +15,7 @@ from model_studio import errors, transport
 from model_studio.api import Api
 from model_studio.catalog.model import ASYNC_MESSAGES, SYNC_MESSAGES
 from model_studio.credentials import ApiKey
-from model_studio.exchange import LineBroken, NeverSent, Timeouts
+from model_studio.exchange import LineBroken, NeverSent, Timeouts, TooLarge
 from model_studio.pacer import Pacer
 from model_studio.regions import ApiHost
 from model_studio.transport import CREATE_TRIES, Transport
@@ -271,6 +271,7 @@ def test_the_phase_is_shown_again_after_a_pause(api: Api, script: Any, answer: A
     [
         NeverSent("refused"),
         LineBroken("reset"),
+        TooLarge("more than 16 MiB"),
         (429, {"code": "Throttling", "message": ""}),
         (500, {"code": "InternalError", "message": ""}),
         (502, b"<html>"),

@@ -210,30 +210,43 @@ def test_a_task_has_one_record(ledger: Ledger) -> None:
     assert ledger.update(first, task_id="t-1") == first
 
 
-# Rivals
+def test_a_record_keeps_apart_from_those_of_a_new_file(ledger: Ledger) -> None:
+    """The file may be deleted or moved aside while a request is under way."""
+    ours = begin(ledger, fingerprint="ours")
+    ledger.database.file.unlink()
+    others = begin(ledger, fingerprint="others")
+    assert ours.id == others.id
+    ledger.update(ours, state=DRAWN, drawn=Drawn(("link",)))
+    ledger.keep(ours, 0, b"picture", 1000, None)
+    assert ledger.latest("others") == others
+    known = ledger.latest("ours")
+    assert known is not None and known.state == DRAWN and list(known.files) == [0]
 
 
-def test_rivals_are_submissions_that_could_have_made_the_same_task(ledger: Ledger, now: Any) -> None:
+# Without their tasks
+
+
+def test_unsettled_are_submissions_that_could_have_made_the_same_task(ledger: Ledger, now: Any) -> None:
     now.time += 1000
     ours = begin(ledger)
-    rivals = [begin(ledger, fingerprint="other"), ledger.update(begin(ledger), state=UNCERTAIN)]
+    unsettled = [ours, begin(ledger, fingerprint="other"), ledger.update(begin(ledger), state=UNCERTAIN)]
     for difference in ({"account": "a"}, {"region": "us-east-1"}, {"model": "m"}, {"model": None}, {"is_task": False}):
         begin(ledger, **difference)
     for state in (SUBMITTED, DRAWN, LOST, FAILED):
         ledger.update(begin(ledger), state=state)
-    assert ledger.rivals(ours, within=70) == rivals
+    assert ledger.unsettled(ours, within=70) == unsettled
 
 
-def test_rivals_are_near_in_time(ledger: Ledger, now: Any) -> None:
+def test_unsettled_are_near_in_time(ledger: Ledger, now: Any) -> None:
     ours, start = begin(ledger), now.time
-    near = []
+    near = [ours]
     for seconds in (-71, -70, 0, 70, 71):
         now.time = start + seconds
         entry = begin(ledger)
         near += [entry] if abs(seconds) <= 70 else []
-    assert ledger.rivals(ours, within=70) == near
+    assert ledger.unsettled(ours, within=70) == near
     sent_again = ledger.update(ours, sent=start + 200)
-    assert ledger.rivals(sent_again, within=70) == []
+    assert ledger.unsettled(sent_again, within=70) == [sent_again]
 
 
 # The day's sum
@@ -390,7 +403,7 @@ def test_all_say_when_there_is_no_ledger(folder: Path) -> None:
         lambda: ledger.latest("print"),
         lambda: ledger.by_task("t-1"),
         lambda: ledger.recent(1),
-        lambda: ledger.rivals(entry, 1),
+        lambda: ledger.unsettled(entry, 1),
         lambda: ledger.spent_today(),
         lambda: ledger.stored_bytes(),
         lambda: ledger.tidy(1, None),
