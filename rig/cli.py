@@ -21,10 +21,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser("test", help="run all checks and tests; further arguments go to pytest", add_help=False)
     demo = commands.add_parser("demo", help="run an example workflow in a real ComfyUI")
     serve = commands.add_parser("comfyui", help="serve ComfyUI with the pack for work by hand")
+    crash = commands.add_parser("crash", help="kill runs at random points and account for every picture")
     for command in (demo, serve):
         command.add_argument("--real", action="store_true", help="use the real service and your key, not the simulator")
     demo.add_argument("--yes", action="store_true", help="do not ask before --real spends money")
     demo.add_argument("--workflow", default="Qwen poster", metavar="NAME", help="start of an example's name, or: all")
+    crash.add_argument("--kills", type=int, default=200, help="of single nodes (default: %(default)s)")
+    crash.add_argument("--comfyui", type=int, default=20, metavar="KILLS", help="of a ComfyUI (default: %(default)s)")
+    crash.add_argument("--seed", type=int, help="to make the same choices again")
     return parser
 
 
@@ -44,7 +48,7 @@ def main() -> int:
     if options.command == "test":
         return checks.run_all(rest)
     if options.command != "setup":
-        hand_over("rig.demo", sys.argv[1:])
+        hand_over("rig.crash" if options.command == "crash" else "rig.demo", sys.argv[1:])
     return 0
 
 

@@ -1,0 +1,70 @@
+"""What is asked for: requests of each kind that the service knows, no two alike."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+WAN, QWEN = "ModelStudioWanText2Image", "ModelStudioQwenText2Image"
+SUBMIT, POLLER = "ModelStudioSubmitText2Image", "ModelStudioTaskPoller"
+MOST = 4  # pictures in one request
+_TIMEOUT = 3600  # seconds; in a hastened victim that is three minutes
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to get pictures: the node that asks for them, and the one that fetches them if that is another."""
+
+    name: str
+    model: str
+    side: int  # pixels; as few as the model takes
+    node: str
+    call_mode: str | None = "async"
+    poller: str | None = None
+
+
+# Several models, since submissions of one model at about the same time cannot be told apart in the task list.
+KINDS = (
+    Kind("wan2.6-t2i async", "wan2.6-t2i", 768, WAN),
+    Kind("wan2.5-t2i-preview async", "wan2.5-t2i-preview", 768, WAN),
+    Kind("wan2.2-t2i-plus async", "wan2.2-t2i-plus", 512, WAN),
+    Kind("qwen-image-2.0 sync", "qwen-image-2.0", 512, QWEN, "sync"),
+    Kind("wan2.2-t2i-flash submit, poll", "wan2.2-t2i-flash", 512, SUBMIT, None, POLLER),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`prompt` is like no other. `ahead`: seconds by which the service's and the ledger's clocks are ahead."""
+
+    kind: Kind
+    n: int
+    prompt: str
+    inputs: Mapping[str, Any] = field(repr=False)
+    ahead: float
+
+    def polling(self, task_id: Any) -> dict[str, Any]:
+        """The inputs of the poller."""
+        return {"task_id": task_id, "region": "auto", "timeout": _TIMEOUT}
+
+
+def fresh(number: int, ahead: float, dice: random.Random) -> Request:
+    kind, n, prompt = dice.choice(KINDS), dice.randint(1, MOST), f"request {number}"
+    inputs: dict[str, Any] = {
+        "prompt": prompt,
+        "model": kind.model,
+        "aspect_ratio": "custom",
+        "width": kind.side,
+        "height": kind.side,
+        "n": n,
+        "seed": dice.randrange(2**31),
+        "negative_prompt": "",
+        "prompt_extend": False,
+        "watermark": False,
+        "region": "auto",
+    }
+    if kind.call_mode:
+        inputs |= {"call_mode": kind.call_mode, "timeout": _TIMEOUT}
+    return Request(kind, n, prompt, inputs, ahead)
