@@ -27,7 +27,7 @@ class Row:
 _LATER = "The request was not billed; try again in a minute."
 _MODERATION_PROMPT = "Change the prompt or the negative prompt: remove names, brands or words that may be refused."
 _SIZE = "Choose one of the aspect ratios in the list; each has a size that the model takes."
-_QUOTA = "Wait, ask for a higher limit in the Model Studio console, or run fewer requests at a time."
+_QUOTA = "It was not billed. Wait, ask for a higher limit in the Model Studio console, or run fewer requests at a time."
 _BILLS = "Pay the open bill or add funds in the Alibaba Cloud console, then queue again."
 
 TABLE: tuple[Row, ...] = (

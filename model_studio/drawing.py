@@ -117,8 +117,9 @@ class Drawing:
                 lost = self._memory.was_told(entry, LOST)
                 if entry.task_id and not lost and (fresh or entry.is_stored):
                     return entry, info.RESUMED
-                self._notes.append(LOST_NOTE.format(what="task"))
-                await self._memory.update(entry, state=FAILED)  # keeps what it cost
+                if entry.task_id:  # else it was a sync call, whose pictures stay what they are
+                    self._notes.append(LOST_NOTE.format(what="task"))
+                    await self._memory.update(entry, state=FAILED)  # keeps what it cost
             entry = await self._submit()
             if self._waiting.interrupted():
                 await self._withdraw(entry)

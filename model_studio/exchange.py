@@ -218,4 +218,5 @@ def _failure(error: requests.RequestException, call: Call) -> ExchangeFailed:
         return NeverSent("the host's certificate is not trusted by this machine")
     if isinstance(error, requests.Timeout):
         return LineBroken(f"no answer within {call.timeouts.read:g} s")
-    return LineBroken(f"the connection broke ({type(error).__name__})")
+    amid = isinstance(error, requests.exceptions.ChunkedEncodingError)
+    return LineBroken("the connection broke" + (" in the middle of the answer" if amid else ""))

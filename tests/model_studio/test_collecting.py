@@ -172,3 +172,12 @@ def test_links_that_expired_make_the_next_submission_a_new_one(
     new_id, info = submit(studio, waiting)
     assert new_id != task_id and info["source"] == "new"
     assert any("An earlier task of this request can no longer be fetched" in note for note in info["notes"])
+
+
+def test_a_submission_after_a_sync_call_is_a_task_of_its_own(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    """There is no id to give; the pictures of the call stay in the store."""
+    asyncio.run(studio._generate(ask("wan2.6-t2i", call_mode="sync"), waiting))
+    request = ask("wan2.6-t2i", call_mode="async")
+    _, info = asyncio.run(studio._submit(request, waiting))
+    assert info["source"] == "new" and info["notes"] == []
+    assert sorted(states(studio)) == [DRAWN, SUBMITTED]
