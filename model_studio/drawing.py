@@ -162,7 +162,8 @@ class Drawing:
         if 0 <= told - self._began <= self._waiting.elapsed + 1:
             raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
         self._notes.append("An earlier submission of this request got no answer; it may have been billed too.")
-        self._entry = None  # the user was told, and queued it again
+        await self._update(state=UNCERTAIN)  # the user was told, and queued it again
+        self._entry = None
         return None
 
     async def _look_up(self, entry: Entry) -> Entry | None:

@@ -86,13 +86,16 @@ class Bare:
             answer = json.loads(self._read() or "{}")
             if answer.get("hung"):
                 raise self._trouble(f"was still at {request.prompt} after {LONGEST_RUN:.0f} s")
-            if answer.get("status") == -9:
+            # Killed after the hand-over, it has told its user all the same.
+            handed_over = Path(folder, RESULT).exists()
+            if answer.get("status") == -9 and not handed_over:
                 self._kills[kill.place.phase if kill.place else ""] += 1
                 return Killed(kill.place)
-            if answer.get("status") != 0:
+            if not handed_over:
                 raise self._trouble(f"failed at {request.prompt}: {answer}")
-            places = json.loads(Path(folder, PLACES).read_text(encoding="utf-8"))
-            profile.learn({Place(*place): times for *place, times in places}, answer["seconds"])
+            if Path(folder, PLACES).exists():
+                places = json.loads(Path(folder, PLACES).read_text(encoding="utf-8"))
+                profile.learn({Place(*place): times for *place, times in places}, answer["seconds"])
             told = json.loads(Path(folder, RESULT).read_text(encoding="utf-8"))
             pictures = Path(folder, PICTURES)
             return Ended(**told, pictures=np.load(pictures) if pictures.exists() else None)

@@ -233,7 +233,11 @@ ROWS: list[dict[str, Any]] = [
             "close_before_answer": {"on": "create", "times": 1},
         },
         "stays": True,
-        "runs": [(uncertain("the connection broke.*"), 1, 0), (OK + FOUND + ANEW.removeprefix(OK), 2, 1), (STORED + FOUND, 2, 1)],
+        "runs": [
+            (uncertain("the connection broke.*"), 1, 0),
+            (OK + FOUND + ANEW.removeprefix(OK), 2, 1),
+            (STORED + FOUND, 2, 1),
+        ],
     },
     {
         "fault": "request lost, and another program's task in the list",
