@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import gallery, info, lookup, tasks
 from .answers import TaskAnswer
 from .api import Api
-from .errors import ModelStudioError, PictureExpired, ServiceError, TaskTimeout, TaskUnknown
+from .errors import ModelStudioError, NoPictures, PictureExpired, ServiceError, TaskTimeout, TaskUnknown
 from .ledger import DRAWN, FAILED, LOST, Entry, Order
 from .memory import Memory, Shelf
 from .pictures import Picture
@@ -50,6 +50,7 @@ async def collect(
     answers = polling.ended
     collection.drawing_seconds = waiting.elapsed
     waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
+    lost: dict[int, Entry] = {}  # by the error that tells of it
     for task_id in (*stored, *answers) if late else task_ids:
         entry = known[task_id]
         try:
@@ -59,9 +60,11 @@ async def collect(
             shelf = Shelf(memory, entry)
             got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, shelf)
         except ModelStudioError as error:
-            if isinstance(error, PictureExpired) and entry and _is_ours(entry, api, account):
-                memory.tell(entry, LOST)
             collection.errors.append(error.with_ids(task_id=task_id))
+            if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
+                entry = await memory.by_task(task_id)
+                if entry and _is_ours(entry, api, account):
+                    lost[id(error)] = entry
             continue
         if shelf.downloads or task_id in answers:
             collection.source = info.RESUMED
@@ -70,6 +73,10 @@ async def collect(
         collection.notes += notes
     if late:
         raise late
+    heard = collection.errors if collection.pictures else collection.errors[:1]
+    for told in heard:
+        if id(told) in lost and not waiting.left:
+            memory.tell(lost[id(told)], LOST)
     if not collection.pictures:
         raise collection.errors[0]
     return collection
@@ -81,26 +88,25 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
         raise answer
     error = tasks.failure(answer, task_id, api.host.region)
     if isinstance(error, TaskUnknown):
-        known = await memory.by_task(task_id)
-        if known and _is_ours(known, api, account):
-            memory.tell(known, LOST)
         raise error
     entry = await memory.found(Order(account, api.host.region), task_id)
     if lookup.is_anothers(entry, answer):
+        await memory.give_back(entry)
         raise TaskUnknown(
             "The task that was found in the account's list after its answer was lost is another's.",
-            "The request may have been billed all the same. Queue its node again.",
+            "The request may have been billed all the same. Queue the node that submitted it again.",
         )
     if error:
         await memory.update(entry, state=FAILED, billed=0)
         raise error
-    billed = len(answer.drawn.links) if entry.order.fingerprint else 0
+    if not answer.drawn.links and not answer.drawn.failures:
+        return entry  # nobody knows whether it is billed
     return await memory.update(
         entry,
         state=DRAWN if answer.drawn.links else FAILED,
         drawn=answer.drawn,
         times=answer.times,
-        billed=billed,
+        billed=len(answer.drawn.links) if entry.order.fingerprint else 0,
         request_id=entry.request_id or answer.request_id,
     )
 

@@ -18,7 +18,9 @@ from .api import Api
 from .errors import (
     ModelStudioError,
     NoPictures,
+    PictureError,
     PictureExpired,
+    ServiceError,
     SubmissionUncertain,
     TaskCanceled,
     TaskUnknown,
@@ -86,6 +88,7 @@ class Drawing:
         self._began = memory.ledger.now()
         self._turn = 0.0  # when the last submission got its turn at the gate
         self._entry: Entry | None = None
+        self._superseded: Entry | None = None
         self._notes: list[str] = []
         self._fingerprint = fingerprint(api, account, request)
         self._order = Order(
@@ -104,7 +107,7 @@ class Drawing:
     async def draw(self) -> Outcome:
         """The pictures: from the store, of what an earlier run left, or drawn anew. Raises ModelStudioError."""
         async with self._memory.claim(self._fingerprint, self._waiting):
-            if self._memory.rules.reuse and (entry := await self._earlier()):
+            if self._memory.rules.reuse and (entry := await self._earlier(stored_first=True)):
                 with contextlib.suppress(Gone):
                     return await self._take_up(entry)
             return await self._draw_anew()
@@ -112,16 +115,15 @@ class Drawing:
     async def submit(self) -> tuple[Entry, str]:
         """A task, of an earlier run while its pictures can be had, or new; and its source."""
         async with self._memory.claim(self._fingerprint, self._waiting):
-            if self._memory.rules.reuse and (entry := await self._earlier()):
+            if self._memory.rules.reuse and (entry := await self._earlier(stored_first=False)):
                 fresh = entry.created + LIFETIME > self._memory.ledger.now()
                 lost = self._memory.was_told(entry, LOST)
-                if entry.task_id and not lost and (fresh or entry.is_stored):
+                if entry.task_id and (entry.is_stored or (fresh and not lost)):
                     return entry, info.RESUMED
                 if entry.task_id:  # else it was a sync call, whose pictures stay what they are
-                    self._notes.append(LOST_NOTE.format(what="task"))
-                    await self._memory.update(entry, state=FAILED)  # keeps what it cost
+                    self._supersede(entry, "task")
             entry = await self._submit()
-            if self._waiting.interrupted():
+            if self._waiting.interrupted() and not entry.adopted:
                 await self._withdraw(entry)
             return entry, info.NEW
 
@@ -148,9 +150,9 @@ class Drawing:
         self._entry = await self._memory.update(self._entry, **values)
         return self._entry
 
-    async def _earlier(self) -> Entry | None:
+    async def _earlier(self, *, stored_first: bool) -> Entry | None:
         """The record to go on with; None where the request may be sent. Raises SubmissionUncertain, Interrupted."""
-        entry = await self._memory.latest(self._fingerprint)
+        entry = await self._memory.latest(self._fingerprint, stored_first=stored_first)
         if entry is None or entry.state not in (SENDING, UNCERTAIN):
             return entry
         self._entry = entry
@@ -159,12 +161,21 @@ class Drawing:
         told = self._memory.was_told(entry, UNCERTAIN)
         if told is None:
             raise self._uncertain("An earlier run ended while its request was on the way, and nobody knows its answer.")
-        if 0 <= told - self._began <= self._waiting.elapsed + 1:
+        if self._is_new(told):
             raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
         self._notes.append("An earlier submission of this request got no answer; it may have been billed too.")
         await self._update(state=UNCERTAIN)  # the user was told, and queued it again
         self._entry = None
         return None
+
+    def _is_new(self, told: float) -> bool:
+        """Whether something was told while this run was waiting, to the user of another one. Clocks may go back."""
+        return 0 <= told - self._began <= self._waiting.elapsed + 1
+
+    def _supersede(self, entry: Entry, what: str) -> None:
+        """A new request takes the place of this one, as soon as it is accepted."""
+        self._superseded = entry
+        self._notes.append(LOST_NOTE.format(what=what))
 
     async def _look_up(self, entry: Entry) -> Entry | None:
         found = await lookup.adopt(self._transport, self._api, entry, self._memory, self._waiting)
@@ -176,6 +187,7 @@ class Drawing:
     async def _take_up(self, entry: Entry) -> Outcome:
         """Raises Gone where nothing is left of it."""
         told = self._memory.was_told(entry, LOST)
+        told = None if told is None or self._is_new(told) else told
         self._waiting.heed_cancel_only()
         self._entry = entry
         log.info("Taking up request %s (%s, task %s).", entry.name, entry.state, entry.task_id or "none")
@@ -186,18 +198,19 @@ class Drawing:
                 raise Gone
             answer = await self._await_task(info.RESUMED)
             return await self._finish(answer, info.RESUMED)
-        except (TaskCanceled, Throttled):
-            if self._entry.state != FAILED:  # not the task was refused, but to tell of it
+        except ModelStudioError as error:
+            if isinstance(error, TaskCanceled | Throttled) and self._entry.state == FAILED:
+                raise Gone from None  # not billed, and nothing is wrong with the request
+            old = entry.created + LIFETIME <= self._memory.ledger.now()
+            lost = isinstance(error, TaskUnknown | NoPictures | PictureExpired) and (told or old)
+            if not lost and not (
+                old and isinstance(error, PictureError | ServiceError) and self._entry.state != FAILED
+            ):
                 raise
-            raise Gone from None  # not billed, and nothing is wrong with the request
-        except (TaskUnknown, NoPictures, PictureExpired) as error:
-            if not told and entry.created + LIFETIME > self._memory.ledger.now():
-                raise
-            self._notes.append(LOST_NOTE.format(what="picture" if isinstance(error, PictureExpired) else "task"))
-            await self._update(state=FAILED)  # keeps what it cost
+            self._supersede(self._entry, "picture" if isinstance(error, PictureError) else "task")
             raise Gone from None
         except Gone:
-            await self._update(state=FAILED)
+            self._supersede(self._entry, "task")
             raise
         finally:
             self._waiting.heed_leaving()
@@ -240,6 +253,8 @@ class Drawing:
             )
             if request.endpoint.is_async and not tasks.is_id(read_task(body).task_id):
                 raise SubmissionUncertain("The service took the request but gave no task id.")
+            if self._superseded:
+                await self._memory.update(self._superseded, state=FAILED)  # keeps what it cost
             return body
         except SubmissionUncertain as error:
             assert self._entry is not None
@@ -314,7 +329,8 @@ class Drawing:
         """Notes what was drawn, and brings it here."""
         assert self._entry is not None
         if lookup.is_anothers(self._entry, answer):
-            await self._give_back()
+            self._entry = await self._memory.give_back(self._entry)
+            raise self._uncertain("The only task in the account's list that could be this request is another's.")
         request_id = self._entry.request_id or answer.request_id
         if answer.drawn.links:
             billed = len(answer.drawn.links)
@@ -326,14 +342,6 @@ class Drawing:
         else:  # nobody knows whether it is billed
             await self._update(request_id=request_id)
         return await self._fetch(source, answer.drawn)
-
-    async def _give_back(self) -> None:
-        """The task that was found is another's, and known as such from now on. Raises SubmissionUncertain."""
-        assert self._entry is not None and self._entry.task_id is not None
-        task_id = self._entry.task_id
-        await self._update(state=SENDING, task_id=None, adopted=False)
-        await self._memory.found(Order(self._order.account, self._order.region), task_id)
-        raise self._uncertain("The only task in the account's list that could be this request is another's.")
 
     async def _fetch(self, source: str, drawn: Drawn | None = None) -> Outcome:
         assert self._entry is not None
@@ -350,6 +358,8 @@ class Drawing:
                 self._lost(error)
             error.with_ids(request_id=entry.request_id, task_id=entry.task_id)
             raise
+        if self._memory.was_told(entry, LOST):
+            entry = await self._update(state=DRAWN)  # it could be had after all
         if source == info.RESUMED and not shelf.downloads and drawn is None:
             source = info.STORED
         if entry.adopted:

@@ -38,7 +38,8 @@ async def adopt(transport: Transport, api: Api, entry: Entry, memory: Memory, wa
             return None
         unsettled = await memory.unsettled(entry, within=BEFORE + AFTER)
         equal = [other for other in unsettled if other.order.fingerprint == entry.order.fingerprint]
-        if len(equal) == len(unsettled) and 1 <= len(possible) <= len(equal):
+        most = len(equal) if memory.rules.reuse else 1  # without reuse each wants a task of its own
+        if len(equal) == len(unsettled) <= most and 1 <= len(possible) <= most:
             return await memory.adopt(entry, possible[0])
     return None
 

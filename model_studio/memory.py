@@ -133,13 +133,20 @@ class Memory:
             return entry.updated
         return self.ledger.told.get((entry.name, state))
 
+    async def give_back(self, entry: Entry) -> Entry:
+        """The record without a task that was found for it and is another's; that is known as such from now on."""
+        assert entry.task_id is not None
+        without = await self.update(entry, state=SENDING, task_id=None, adopted=False)
+        await self.found(Order(entry.order.account, entry.order.region), entry.task_id)
+        return without
+
     async def found(self, order: Order, task_id: str) -> Entry:
         """The record of a task that was created here or elsewhere."""
         entry = new_entry(order, SUBMITTED, self.ledger.now(), task_id)
         return await self._try(self.ledger.found, entry) or entry
 
-    async def latest(self, fingerprint: str) -> Entry | None:
-        return await self._try(self.ledger.latest, fingerprint)
+    async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
+        return await self._try(self.ledger.latest, fingerprint, stored_first=stored_first)
 
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)
@@ -173,7 +180,8 @@ class Memory:
 def _mark_told(ledger: Ledger, entry: Entry, state: str) -> None:
     time.sleep(TOLD_AFTER)
     with contextlib.suppress(LedgerUnavailable):  # then it is told again
-        ledger.mark_told(entry, state)
+        if (entry.name, state) in ledger.told:  # it may have come to a good end since
+            ledger.mark_told(entry, state)
 
 
 def _why(error: Exception) -> str:

@@ -87,6 +87,7 @@ class Database:
         self.file = folder / "ledger.sqlite"
         self._lock = threading.Lock()
         self._checked = False
+        self.salt = ""  # as last read; a new file gets it too, so that accounts and fingerprints stay the same
         self._notices: list[str] = []
 
     def take_notices(self) -> list[str]:
@@ -135,7 +136,7 @@ class Database:
                 if damage:
                     self._move_aside(damage)
                     self.file.touch(mode=0o600)
-                self._migrate(unknown_day=time.strftime("%Y-%m-%d") if damage else None)
+                self._migrate()
             self._checked = True
 
     def _damage(self) -> str:
@@ -145,6 +146,8 @@ class Database:
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 if version == 0:
+                    if not tables and any(self.folder.glob("pictures/*")):
+                        return "it is empty, and there are pictures"
                     return "it is another application's" if tables else ""
                 if version > len(MIGRATIONS):
                     return ""
@@ -160,7 +163,7 @@ class Database:
         except (sqlite3.DatabaseError, UnicodeError) as error:
             return f"{type(error).__name__}"
 
-    def _migrate(self, unknown_day: str | None) -> None:
+    def _migrate(self) -> None:
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -168,12 +171,17 @@ class Database:
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
-                    connection.execute("INSERT INTO secrets VALUES (?, ?)", (secrets.token_hex(16), unknown_day))
+                    # Told by the folder, since this process may not be the one that moved the damaged file there.
+                    lost_today = any(self.folder.glob(time.strftime("damaged-%Y%m%d-*")))
+                    day = time.strftime("%Y-%m-%d") if lost_today else None
+                    connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or secrets.token_hex(16), day))
                 connection.execute("COMMIT")
 
     def _move_aside(self, damage: str) -> None:
         """With its pictures, whose names only this file knows."""
         aside = self.folder / (time.strftime("damaged-%Y%m%d-%H%M%S-") + secrets.token_hex(2))
+        with contextlib.suppress(sqlite3.Error, UnicodeError), closing(self._connect()) as connection:
+            (self.salt,) = connection.execute("SELECT salt FROM secrets").fetchone() or (self.salt,)
         aside.mkdir(mode=0o700)
         self.file.replace(aside / self.file.name)
         log.warning("The ledger was damaged (%s) and moved aside to %s.", damage, aside)

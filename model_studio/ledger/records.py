@@ -9,7 +9,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ class Entry:
     @property
     def is_stored(self) -> bool:
         """Whether every picture that was drawn is in the store."""
-        return self.state == DRAWN and bool(self.drawn.links) and len(self.files) == len(self.drawn.links)
+        finished = self.state in (DRAWN, LOST) and bool(self.drawn.links)
+        return finished and len(self.files) == len(self.drawn.links)
 
 
 def new_entry(order: Order, state: str, now: float, task_id: str | None = None) -> Entry:
@@ -94,8 +95,8 @@ class Ledger:
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
         with self.database.transaction(write=False) as ledger:
-            (salt,) = ledger.execute("SELECT salt FROM secrets").fetchone()
-        return hmac.new(salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
+            (self.database.salt,) = ledger.execute("SELECT salt FROM secrets").fetchone()
+        return hmac.new(self.database.salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
 
     def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
@@ -107,7 +108,7 @@ class Ledger:
                 (unknown_day,) = ledger.execute("SELECT unknown_day FROM secrets").fetchone()
                 if unknown_day == self._today():
                     raise LedgerUnavailable("it was damaged today, so that nobody knows the sum of today")
-                allowed(_spent(ledger, self._today()))
+                allowed(_spent(ledger, self._today(), but=entry.name))
             return _write(ledger, replace(entry, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
@@ -131,9 +132,12 @@ class Ledger:
                 (state, self.now(), entry.name, entry.state),
             )
 
-    def latest(self, fingerprint: str) -> Entry | None:
-        """The last record of a request that may have cost something."""
-        return self._one("fingerprint = ? AND state != ?", fingerprint, FAILED)
+    def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
+        """The last record of a request that may have cost something; `stored_first`: whose pictures are all here."""
+        with self.database.transaction(write=False) as ledger:
+            entries = _all(ledger, "fingerprint = ? AND state != ? ORDER BY id DESC LIMIT 20", fingerprint, FAILED)
+        stored = [entry for entry in entries if stored_first and entry.is_stored]
+        return next(iter(stored or entries), None)
 
     def by_task(self, task_id: str) -> Entry | None:
         return self._one("task_id = ?", task_id)
@@ -173,7 +177,7 @@ class Ledger:
             ledger.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)", (*place, file, len(content), self.now())
             )
-            doomed = make_room(ledger, limit, days, self.now())
+            doomed = make_room(ledger, limit, days, self.now(), last=known.id)
         if old and old["file"] != file:
             doomed.append(old["file"])
         self.store.delete(doomed)
@@ -245,18 +249,26 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
         id=row["id"],
         **plain,
         order=Order(**asked, price=price),
-        drawn=Drawn(**{name: tuple(value) for name, value in _read(row["drawn"]).items()}),
+        drawn=_drawn(_read(row["drawn"])),
         times=_read(row["times"]),
         files={number: file for number, file in files},
     )
 
 
-def _spent(ledger: sqlite3.Connection, day: str) -> dict[str, float]:
+def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, float]:
+    """Sums of a day by currency; `but`: without the record of this name."""
     rows = ledger.execute(
-        "SELECT currency, sum(price * billed) FROM requests WHERE day = ? AND currency IS NOT NULL GROUP BY currency",
-        (day,),
+        "SELECT currency, sum(price * billed) FROM requests WHERE day = ? AND name != ? AND currency IS NOT NULL "
+        "GROUP BY currency",
+        (day, but),
     )
     return {currency: round(amount, 6) for currency, amount in rows}
+
+
+def _drawn(columns: Mapping[str, Any]) -> Drawn:
+    known = {field.name for field in fields(Drawn)}
+    lists = {name: value for name, value in columns.items() if name in known and isinstance(value, list)}
+    return Drawn(**{name: tuple(map(str, value)) for name, value in lists.items()})
 
 
 def _read(text: str | None) -> dict[str, Any]:

@@ -59,15 +59,18 @@ class Store:
                     file.unlink()
 
 
-def make_room(ledger: sqlite3.Connection, limit: int, days: float | None, now: float) -> list[str]:
+def make_room(
+    ledger: sqlite3.Connection, limit: int, days: float | None, now: float, last: int | None = None
+) -> list[str]:
     """Takes pictures out of the table until they keep to `limit` bytes and `days`; the files to delete.
 
-    All of a request go together: a part of its pictures is of little use.
+    All of a request go together: a part of its pictures is of little use. `last`: the request that goes last.
     """
     total = ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0]
     oldest = ledger.execute(
         "SELECT request, sum(bytes) AS bytes, max(stored) AS stored FROM pictures GROUP BY request "
-        "ORDER BY max(stored), request"
+        "ORDER BY request IS ?, max(stored), request",
+        (last,),
     )
     doomed = []
     for row in oldest:

@@ -181,3 +181,33 @@ def test_a_submission_after_a_sync_call_is_a_task_of_its_own(studio: Studio, wai
     _, info = asyncio.run(studio._submit(request, waiting))
     assert info["source"] == "new" and info["notes"] == []
     assert sorted(states(studio)) == [DRAWN, SUBMITTED]
+
+
+def test_only_what_the_user_reads_counts_as_told(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    """Of several errors one is raised; here the time-out, which says that nothing is paid twice."""
+    sim.faults.add("unknown", times=1)
+    unknown, _ = submit(studio, waiting, seed=1)
+    sim.faults.add("stuck_running")
+    stuck, _ = submit(studio, waiting, seed=2)
+    with pytest.raises(errors.TaskTimeout):
+        collect(studio, waiting, unknown, stuck)
+    waiting = Waiting(300, clock=waiting.clock)
+    assert submit(studio, waiting, seed=1)[1]["source"] == "resumed"
+    with pytest.raises(errors.TaskUnknown):
+        collect(studio, waiting, unknown)
+    assert submit(studio, waiting, seed=1)[1]["source"] == "new"
+
+
+def test_a_found_task_of_another_is_given_back_by_the_poller_too(
+    studio: Studio, waiting: Waiting, sim: Simulator
+) -> None:
+    stranger, _ = submit(studio, waiting, prompt="a castle of somebody else")
+    studio.ledger.database.file.unlink()
+    sim.faults.add("http_502", on="create", times=1)
+    adopted, _ = submit(studio, waiting)
+    assert adopted == stranger
+    with pytest.raises(errors.TaskUnknown, match="is another's"):
+        collect(studio, waiting, adopted)
+    with pytest.raises(errors.SubmissionUncertain):
+        submit(studio, waiting)
+    assert submit(studio, waiting)[0] != stranger

@@ -300,6 +300,77 @@ def test_a_task_that_failed_meanwhile_is_told(generate: Generate, sim: Simulator
     assert generate().info["source"] == "new"
 
 
+def test_a_link_that_works_after_all_is_forgotten_as_lost(
+    generate: Generate, sim: Simulator, studio: Studio, clock: Any
+) -> None:
+    sim.faults.add("picture_expired", times=1)
+    with pytest.raises(errors.PictureExpired):
+        generate()
+    assert generate().info["source"] == "resumed"  # before it could be written down as lost
+    time.sleep(0.2)
+    assert states(studio) == [DRAWN]
+    _, info = asyncio.run(studio._submit(ask(TASK, call_mode="async"), Waiting(30, clock=clock)))
+    assert info["source"] == "resumed" and len(creations(sim)) == 1
+
+
+def days_later(studio: Studio, sim: Simulator, days: float) -> None:
+    sim.clock.advance(days * 24 * 3600)
+    now = studio.ledger.now
+    studio.ledger.now = lambda: now() + days * 24 * 3600
+
+
+def test_what_was_lost_is_told_by_the_run_that_really_sends(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    sim.faults.add("stuck_running", on="poll")
+    with pytest.raises(errors.TaskTimeout):
+        generate()
+    sim.faults.clear()
+    days_later(studio, sim, 1.1)
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.01"
+    with pytest.raises(errors.BudgetReached):
+        generate()
+    del environ["MODEL_STUDIO_DAILY_BUDGET"]
+    again = generate()
+    assert again.info["source"] == "new"
+    assert any("An earlier task of this request can no longer be fetched" in note for note in again.info["notes"])
+    assert states(studio) == [DRAWN, FAILED]
+
+
+@pytest.mark.parametrize("fault", ["picture_500", "picture_redirect", "picture_html"])
+def test_old_pictures_that_cannot_be_had_block_no_request(
+    generate: Generate, sim: Simulator, studio: Studio, fault: str
+) -> None:
+    sim.faults.add(fault)
+    with pytest.raises(errors.PictureError):
+        generate(SYNC)
+    days_later(studio, sim, 2)
+    with pytest.raises(errors.PictureError):
+        generate(SYNC)  # of the new request
+    assert len(creations(sim)) == 2
+
+
+def test_a_stored_result_counts_more_than_a_later_uncertain_one(
+    generate: Generate, sim: Simulator, studio: Studio, clock: Any
+) -> None:
+    generate("wan2.6-t2i", call_mode="sync")
+    sim.faults.add("http_502", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        asyncio.run(studio._submit(ask("wan2.6-t2i", call_mode="async"), Waiting(30, clock=clock)))
+    assert generate("wan2.6-t2i").info["source"] == "from store"
+
+
+def test_a_file_damaged_while_a_task_runs_costs_no_second_payment(
+    generate: Generate, sim: Simulator, studio: Studio
+) -> None:
+    """The new file keeps the salt, so that accounts and requests are known by the same digests."""
+    generate(seed=1)
+    studio.ledger.database.file.write_bytes(b"no database" * 1000)
+    first = generate(seed=2)
+    assert any("was damaged" in note for note in first.info["notes"])
+    assert generate(seed=2).info["source"] == "from store"
+
+
 # A submission that nobody knows the end of
 
 

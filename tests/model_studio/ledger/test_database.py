@@ -290,6 +290,24 @@ def test_its_pictures_go_with_it_and_no_damage_is_overwritten(database: Database
     assert len(list(folder.glob("damaged-*/pictures/a.png"))) == 1
 
 
+def test_an_empty_file_beside_pictures_is_damage(database: Database, folder: Path) -> None:
+    """What a power cut may leave."""
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "pictures" / "a.png").touch()
+    database.file.touch()
+    write(database, 1)
+    assert len(moved_aside(folder)) == len(database.take_notices()) == 1
+
+
+def test_a_new_file_keeps_the_salt_where_it_can_be_read(database: Database, folder: Path) -> None:
+    before = salt(database)
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE pictures")
+        connection.execute("CREATE TABLE pictures (other)")
+        connection.execute("ALTER TABLE requests RENAME TO others")
+    assert salt(Database(folder)) == before and len(moved_aside(folder)) == 1
+
+
 def test_damage_while_it_is_in_use_costs_one_failure(database: Database, folder: Path) -> None:
     write(database, 1)
     database.file.write_bytes(b"no database" * 1000)

@@ -118,7 +118,9 @@ def test_a_record_is_stored_when_all_its_pictures_are(ledger: Ledger) -> None:
         stored.append(ledger.recent(1)[0].is_stored)
         ledger.keep(entry, number, b"\x89PNG", 100, None)
     assert [*stored, ledger.recent(1)[0].is_stored] == [False, False, True]
-    ledger.update(entry, state=LOST)
+    ledger.update(entry, state=LOST)  # at the service, but here they are
+    assert ledger.recent(1)[0].is_stored
+    ledger.update(entry, state=FAILED)  # given up
     assert not ledger.recent(1)[0].is_stored
     assert not new_entry(ORDER, DRAWN, 0).is_stored
 
