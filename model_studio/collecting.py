@@ -50,7 +50,7 @@ async def collect(
     answers = polling.ended
     collection.drawing_seconds = waiting.elapsed
     waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
-    lost: dict[int, Entry] = {}  # by the error that tells of it
+    lost: list[tuple[ModelStudioError, Entry]] = []  # with the error that tells of it
     for task_id in (*stored, *answers) if late else task_ids:
         entry = known[task_id]
         try:
@@ -64,7 +64,7 @@ async def collect(
             if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
                 entry = await memory.by_task(task_id)
                 if entry and _is_ours(entry, api, account):
-                    lost[id(error)] = entry
+                    lost.append((error, entry))
             continue
         if shelf.downloads or task_id in answers:
             collection.source = info.RESUMED
@@ -74,9 +74,9 @@ async def collect(
     if late:
         raise late
     heard = collection.errors if collection.pictures else collection.errors[:1]
-    for told in heard:
-        if id(told) in lost and not waiting.left:
-            memory.tell(lost[id(told)], LOST)
+    for told, entry in lost:
+        if told in heard and not waiting.left:
+            memory.tell(entry, LOST)
     if not collection.pictures:
         raise collection.errors[0]
     return collection

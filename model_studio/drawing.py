@@ -177,6 +177,12 @@ class Drawing:
         self._superseded = entry
         self._notes.append(LOST_NOTE.format(what=what))
 
+    async def _retire(self) -> None:
+        """After the new request was written down, so that nothing delays that."""
+        if self._superseded:
+            await self._memory.update(self._superseded, state=FAILED)  # keeps what it cost
+            self._superseded = None
+
     async def _look_up(self, entry: Entry) -> Entry | None:
         found = await lookup.adopt(self._transport, self._api, entry, self._memory, self._waiting)
         if found:
@@ -202,10 +208,9 @@ class Drawing:
             if isinstance(error, TaskCanceled | Throttled) and self._entry.state == FAILED:
                 raise Gone from None  # not billed, and nothing is wrong with the request
             old = entry.created + LIFETIME <= self._memory.ledger.now()
-            lost = isinstance(error, TaskUnknown | NoPictures | PictureExpired) and (told or old)
-            if not lost and not (
-                old and isinstance(error, PictureError | ServiceError) and self._entry.state != FAILED
-            ):
+            lost = (told or old) and isinstance(error, TaskUnknown | NoPictures | PictureExpired)
+            refused = old and isinstance(error, PictureError | ServiceError) and self._entry.state != FAILED
+            if not lost and not refused:
                 raise
             self._supersede(self._entry, "picture" if isinstance(error, PictureError) else "task")
             raise Gone from None
@@ -240,6 +245,7 @@ class Drawing:
         self._entry = None
         submitted = read_task(await self._create())
         entry = await self._update(state=SUBMITTED, task_id=submitted.task_id, request_id=submitted.request_id)
+        await self._retire()
         order = self._order
         log.info("Submitted task %s (%s, n=%d, %s).", entry.task_id, order.model, order.n, order.region)
         return entry
@@ -253,8 +259,6 @@ class Drawing:
             )
             if request.endpoint.is_async and not tasks.is_id(read_task(body).task_id):
                 raise SubmissionUncertain("The service took the request but gave no task id.")
-            if self._superseded:
-                await self._memory.update(self._superseded, state=FAILED)  # keeps what it cost
             return body
         except SubmissionUncertain as error:
             assert self._entry is not None
@@ -341,6 +345,7 @@ class Drawing:
             await self._update(state=FAILED, billed=0, request_id=request_id)
         else:  # nobody knows whether it is billed
             await self._update(request_id=request_id)
+        await self._retire()
         return await self._fetch(source, answer.drawn)
 
     async def _fetch(self, source: str, drawn: Drawn | None = None) -> Outcome:

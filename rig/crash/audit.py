@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def _spent(home: Path, since: float, until: float) -> float:
     """The ledger's sums of all days from `since` to `until`."""
     moments = [*np.arange(since, until, _DAY), until]
     days = {time.strftime("%Y-%m-%d", time.localtime(moment)): float(moment) for moment in moments}
-    return sum(Ledger(home / FOLDER, lambda: moment).spent_today().get("CNY", 0.0) for moment in days.values())  # noqa: B023
+    return sum(Ledger(home / FOLDER, partial(float, moment)).spent_today().get("CNY", 0.0) for moment in days.values())
 
 
 def _integrity(home: Path) -> list[str]:

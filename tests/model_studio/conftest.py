@@ -18,7 +18,7 @@ import trustme
 
 from model_studio.api import Api
 from model_studio.credentials import ApiKey
-from model_studio.exchange import Answer, Call
+from model_studio.exchange import Answer, Call, Exchange
 from model_studio.regions import ApiHost
 from model_studio.studio import Studio
 from model_studio.waiting import Clock, Waiting
@@ -160,6 +160,11 @@ def reset(connection: socket.socket) -> None:
 @pytest.fixture
 def reactions() -> Sequence[Any]:
     return send, reset
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
 
 
 @pytest.fixture

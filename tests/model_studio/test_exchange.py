@@ -10,19 +10,8 @@ from typing import Any
 
 import pytest
 
-from model_studio.exchange import Call, Exchange, LineBroken, NeverSent, Timeouts, TooLarge
-
-QUICK = Timeouts(connect=1, read=0.3, total=0.6)
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-def call(url: str, **changes: Any) -> Call:
-    return Call(**{"method": "GET", "url": url, "timeouts": QUICK, **changes})
-
-
-@pytest.fixture
-def exchange() -> Exchange:
-    return Exchange()
+from model_studio.exchange import Exchange, LineBroken, NeverSent, TooLarge
+from tests.model_studio.calls import OK, call
 
 
 def test_a_whole_answer(exchange: Exchange, raw_server: Any, reactions: Any) -> None:

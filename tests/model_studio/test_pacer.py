@@ -49,7 +49,7 @@ def play(scene: Coroutine[Any, Any, T]) -> T:
     """Runs a scene that begins at 1000 s."""
     selector = QuickSelector()
     loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.time  # type: ignore[method-assign]
+    loop.time = lambda: selector.time  # type: ignore[method-assign]  # a loop takes no clock
     try:
         return loop.run_until_complete(scene)
     finally:

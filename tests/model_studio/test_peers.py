@@ -16,23 +16,11 @@ import pytest
 import trustme
 
 from model_studio import errors, peers
-from model_studio.exchange import Call, Exchange, NeverSent, Timeouts
+from model_studio.exchange import Exchange, NeverSent
 from model_studio.peers import NotPublic, is_public
 from model_studio.transport import Transport
 from model_studio.waiting import Waiting
-
-QUICK = Timeouts(connect=1, read=0.3, total=0.6)
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-def call(url: str, **changes: Any) -> Call:
-    return Call(**{"method": "GET", "url": url, "timeouts": QUICK, **changes})
-
-
-@pytest.fixture
-def exchange() -> Exchange:
-    return Exchange()
-
+from tests.model_studio.calls import OK, call
 
 PICTURES = "dashscope-result-bj.oss-cn-beijing.aliyuncs.com"
 LINK = f"https://{PICTURES}/a.png?Expires=1&Signature=secret"
