@@ -128,6 +128,14 @@ def check_prompt(prompt: str) -> None:
     check_text("prompt", prompt)
 
 
+def prompts_in(text: str) -> list[str]:
+    """One prompt per line, without the empty ones. Raises InvalidRequest where there is none."""
+    prompts = [line.strip() for line in text.splitlines() if line.strip()]
+    if not prompts:
+        raise InvalidRequest("The list holds no prompt.", "Write one prompt per line.")
+    return prompts
+
+
 def check_text(name: str, value: str) -> None:
     try:
         value.encode()

@@ -2,7 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..routes import register
 from .poller import TaskPoller
+from .prompt_list import PromptList
 from .qwen import QwenText2Image
 from .submit import SubmitText2Image
 from .wan import WanText2Image
@@ -10,8 +12,9 @@ from .wan import WanText2Image
 
 class ModelStudioExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller]
+        return [QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList]
 
 
 async def comfy_entrypoint() -> ModelStudioExtension:
+    register()  # here, because ComfyUI 0.3.75 does not call on_load of custom nodes
     return ModelStudioExtension()

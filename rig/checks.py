@@ -36,7 +36,7 @@ def steps(pytest_args: list[str]) -> list[Step]:
     """What has to pass, quickest first."""
     package = rig_home() / "mypy" / _PACKAGE
     put_pack(ROOT, package)
-    nodes = ("-m", _PACKAGE, "-p", f"{_PACKAGE}.nodes")
+    nodes = ("-m", _PACKAGE, "-p", f"{_PACKAGE}.nodes", "-p", f"{_PACKAGE}.routes")
     # ComfyUI's own annotations are too loose for a strict check: its modules count as unknown.
     loose = ("--ignore-missing-imports", "--allow-subclassing-any")
     return [

@@ -14,6 +14,7 @@ NODES = (
     "ModelStudioWanText2Image",
     "ModelStudioSubmitText2Image",
     "ModelStudioTaskPoller",
+    "ModelStudioPromptList",
 )
 # What every ComfyUI since 0.3.75 says of a node; newer ones say more.
 KEYS = (
@@ -52,6 +53,7 @@ def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
         "ModelStudioWanText2Image": [*pictures, "call_mode", "timeout"],
         "ModelStudioSubmitText2Image": pictures,
         "ModelStudioTaskPoller": ["task_id", "region", "timeout"],
+        "ModelStudioPromptList": ["prompts"],
     }
 
 

@@ -1,0 +1,38 @@
+// @ts-check
+/** The page's words in the language that ComfyUI is set to, from locales/<language>/main.json. */
+
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+
+/** @type {Record<string, any>} */
+let languages = {};
+
+/** To be awaited once, before the first `say`. */
+export async function loadWords() {
+  languages = await (await api.fetchApi("/i18n")).json();
+}
+
+/** @returns {string} ComfyUI's language, such as "zh-TW" */
+export function language() {
+  return app.extensionManager.setting.get("Comfy.Locale") ?? "en";
+}
+
+/**
+ * A text of the section "modelStudio", in English where there is no translation.
+ * @param {string} key such as "keys.save"
+ * @param {Record<string, string | number>} [values] for its {names}
+ * @returns {string}
+ */
+export function say(key, values = {}) {
+  const text = find(language(), key) ?? find("en", key) ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/**
+ * @param {string} locale
+ * @param {string} key
+ * @returns {string | undefined}
+ */
+function find(locale, key) {
+  return key.split(".").reduce((branch, name) => branch?.[name], languages[locale]?.modelStudio);
+}
