@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +82,7 @@ def plan(
     `models` are those to choose from; `region` is a real one (see regions.api_host); width and height in pixels count
     only for aspect_ratio `custom`.
     """
-    given = locals()
-    for name, kind in _TYPES.items():
-        if type(given[name]) is not kind:
-            raise InvalidRequest(f"{name} is {given[name]!r:.80}.", f"Link or enter a value of type {kind.__name__}.")
+    check_types(locals())
     entry = check_model(model, models)
     check_prompt(prompt)
     check_text("negative_prompt", negative_prompt)
@@ -107,11 +104,17 @@ def plan(
         prompt_extend=prompt_extend,
         watermark=watermark,
         notes=(
-            *_size_notes(entry, size),
+            *size_notes(entry, size),
             *_prompt_notes(entry, prompt, negative_prompt),
             *_unused_notes(entry, negative_prompt, watermark),
         ),
     )
+
+
+def check_types(given: Mapping[str, Any]) -> None:
+    for name, kind in _TYPES.items():
+        if name in given and type(given[name]) is not kind:
+            raise InvalidRequest(f"{name} is {given[name]!r:.80}.", f"Link or enter a value of type {kind.__name__}.")
 
 
 def check_model(name: str, models: Sequence[Model]) -> Model:
@@ -191,7 +194,8 @@ def check_size(model: Model, aspect_ratio: str, width: int, height: int) -> Size
     return size
 
 
-def _size_notes(model: Model, size: Size) -> list[str]:
+def size_notes(model: Model, size: Size) -> list[str]:
+    """Where sources disagree about the size."""
     return [
         f"{size} may be refused by {model.name}: it takes {rule} ({rule.source})."
         for rule in model.size_rules

@@ -2,7 +2,7 @@
 
 from server import PromptServer
 
-from . import keys
+from . import keys, quotes
 from .guard import guarded
 
 PREFIX = "/model_studio"
@@ -10,5 +10,5 @@ PREFIX = "/model_studio"
 
 def register() -> None:
     """Adds the routes to ComfyUI's server, before it starts."""
-    for method, path, handler in keys.ROUTES:
+    for method, path, handler in (*keys.ROUTES, *quotes.ROUTES):
         PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler))

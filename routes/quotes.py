@@ -1,0 +1,23 @@
+"""What a node's run would cost, as its inputs are now."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ..model_studio.quote import quote
+from ..nodes.comfyui import studio
+from .guard import Handler
+
+
+async def ask_price(request: web.Request) -> web.Response:
+    """For {"inputs": {id: value}, "linked": whether any is left out because it is linked}."""
+    try:
+        body = await request.json()
+        inputs, linked = dict(body["inputs"]), bool(body["linked"])
+    except (ValueError, TypeError, KeyError):
+        raise web.HTTPBadRequest(text="inputs and linked are needed") from None
+    told = quote(inputs, linked, studio().region)
+    return web.json_response({**vars(told), "problem": told.problem and str(told.problem)})
+
+
+ROUTES: list[tuple[str, str, Handler]] = [("POST", "/quote", ask_price)]

@@ -1,0 +1,64 @@
+"""The route by which a node on the page learns what its run will cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from rig.comfyui import ComfyUI
+
+INPUTS = {"model": "qwen-image-2.0", "aspect_ratio": "1:1", "n": 2, "region": "auto"}
+
+
+def test_a_node_learns_its_price(comfy: ComfyUI) -> None:
+    told = comfy.post("/model_studio/quote", {"inputs": INPUTS, "linked": False})
+    assert told.json() == {
+        "applies": {
+            "width": False,
+            "height": False,
+            "n": True,
+            "negative_prompt": True,
+            "prompt_extend": True,
+            "watermark": True,
+        },
+        "max_n": 6,
+        "seconds": 3.6,
+        "cost": {"amount": 0.4, "currency": "CNY", "precision": "exact"},
+        "size": "2048*2048",
+        "notes": [],
+        "problem": None,
+    }
+    assert told.headers["Cache-Control"] == "no-store"
+
+
+def test_a_node_learns_what_will_be_refused(comfy: ComfyUI) -> None:
+    told = comfy.post("/model_studio/quote", {"inputs": INPUTS | {"n": 7}, "linked": False}).json()
+    assert told["problem"] == "qwen-image-2.0 cannot make 7 pictures in one request. Set n to 1 to 6."
+
+
+def test_region_that_the_server_does_not_lead_to_is_a_problem_of_the_node(comfy: ComfyUI) -> None:
+    told = comfy.post("/model_studio/quote", {"inputs": INPUTS | {"region": "us-east-1"}, "linked": False}).json()
+    assert "is not offered in region us-east-1" in told["problem"]
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"inputs": 3, "linked": False}, {"inputs": INPUTS}])
+def test_anything_else_is_a_bad_request(comfy: ComfyUI, body: Any) -> None:
+    assert comfy.post("/model_studio/quote", body).status_code == 400
+
+
+@pytest.mark.parametrize("inputs", [{}, {"model": "x"}, {"model": 3}, INPUTS | {"n": "1"}])
+def test_inputs_of_a_strange_workflow_are_refused_in_words(comfy: ComfyUI, inputs: Any) -> None:
+    answer = comfy.post("/model_studio/quote", {"inputs": inputs, "linked": False})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_other_pages_learn_nothing(comfy: ComfyUI) -> None:
+    for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = requests.post(
+            f"{comfy.url}/model_studio/quote", json={"inputs": INPUTS, "linked": False}, headers=headers, timeout=10
+        )
+        assert answer.status_code == 403
+        assert "amount" not in answer.text

@@ -1,0 +1,189 @@
+// @ts-check
+/** On each node that buys pictures: what its run will cost, and which of its inputs count. */
+
+import { ask } from "./server.js";
+import { say } from "./words.js";
+
+const BUYERS = ["ModelStudioQwenText2Image", "ModelStudioWanText2Image", "ModelStudioSubmitText2Image"];
+/** Inputs that decide the price or what applies; the rest is not sent. */
+const ASKED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
+const LIST = "ModelStudioPromptList";
+const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
+const LABEL = "model_studio_price";
+
+/** @param {import("./comfyui").Node} node a node that was just made */
+export function addLabel(node) {
+  if (!BUYERS.includes(node.comfyClass)) return;
+  const element = document.createElement("div");
+  element.className = "model-studio-price";
+  Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "2px 6px", overflow: "auto" });
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => 36, getMaxHeight: () => 54 };
+  const widget = node.addDOMWidget(LABEL, LABEL, element, options);
+  widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
+  for (const name of ASKED) watch(node, name, () => refresh(node, name === "model"));
+  const connected = node.onConnectionsChange;
+  node.onConnectionsChange = function (...change) {
+    connected?.apply(this, change);
+    refresh(node);
+  };
+}
+
+/**
+ * A list of prompts changes what the nodes behind it will cost.
+ * @param {import("./comfyui").Node} node a node that was just made
+ */
+export function followPrompts(node) {
+  if (node.comfyClass !== LIST) return;
+  watch(node, "prompts", () => node.graph?.nodes.forEach((other) => refresh(other)));
+}
+
+/**
+ * Asks the server anew.
+ * @param {import("./comfyui").Node} node
+ * @param {boolean} [correct] whether an n that the model cannot do is to become one that it can
+ */
+export async function refresh(node, correct = false) {
+  const element = find(node, LABEL)?.element;
+  if (!element) return;
+  const asked = (node.modelStudioAsked = (node.modelStudioAsked ?? 0) + 1);
+  try {
+    const prompts = promptsOf(node);
+    const quote = await ask("/quote", { method: "POST", body: question(node, prompts === null) });
+    if (asked !== node.modelStudioAsked) return; // a later question is under way
+    if (correct && limit(node, quote.max_n)) return refresh(node);
+    show(element, quote, prompts ?? 1);
+    apply(node, quote);
+  } catch (error) {
+    if (asked === node.modelStudioAsked) tell(element, error instanceof Error ? error.message : String(error), "");
+  }
+  node.setDirtyCanvas?.(true, true);
+}
+
+/**
+ * @param {import("./comfyui").Node} node
+ * @param {boolean} many whether a list further up decides how often it runs
+ */
+function question(node, many) {
+  const linked = node.inputs.filter((_, slot) => node.isInputConnected(slot)).map((input) => input.name);
+  const asked = ASKED.filter((name) => !linked.includes(name));
+  return {
+    inputs: Object.fromEntries(asked.map((name) => [name, find(node, name)?.value])),
+    linked: many || linked.some((name) => ASKED.includes(name)),
+  };
+}
+
+/**
+ * How many prompts it gets: those of the Prompt List it is linked to, else 1, or null where that cannot be seen.
+ * @param {import("./comfyui").Node} node
+ */
+function promptsOf(node) {
+  const sources = node.inputs.map((_, slot) => node.getInputNode(slot)).filter((source) => source !== null);
+  const [list, ...others] = sources.filter(comesFromList);
+  if (!list) return 1;
+  if (list.comfyClass !== LIST || list.isInputConnected(0) || others.length) return null;
+  return String(find(list, "prompts")?.value).split(/\r?\n/).filter((line) => line.trim()).length;
+}
+
+/**
+ * Whether a node runs once for each item of a list, or puts out one.
+ * @param {import("./comfyui").Node} node
+ * @returns {boolean}
+ */
+function comesFromList(node) {
+  const sources = node.inputs.map((_, slot) => node.getInputNode(slot)).filter((source) => source !== null);
+  return node.outputs.some((output) => output.shape === LIST_SHAPE) || sources.some(comesFromList);
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./comfyui").Quote} quote for one prompt
+ * @param {number} prompts
+ */
+function show(element, { cost, seconds, size, problem, notes }, prompts) {
+  if (problem) return tell(element, problem, "");
+  const count = prompts === 1 ? "" : say("label.prompts", { count: prompts });
+  const price = cost ? say(`label.${cost.precision.replace(" ", "_")}`, { cost: money(cost, prompts) }) : say("label.unknown");
+  const facts = [price, count, say("label.seconds", { seconds: Math.round(seconds) }), size?.replace("*", " × ")];
+  tell(element, notes.join(" "), facts.filter(Boolean).join(" · "));
+  element.title = say("label.list_price");
+}
+
+/**
+ * CNY 0.50, but USD 0.015.
+ * @param {{amount: number, currency: string}} cost
+ * @param {number} times
+ */
+function money({ amount, currency }, times) {
+  const sum = Math.round(amount * times * 1e4) / 1e4;
+  return `${currency} ${sum.toFixed(Math.max(2, String(sum).split(".")[1]?.length ?? 0))}`;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} warning
+ * @param {string} text
+ */
+function tell(element, warning, text) {
+  const line = document.createElement("div");
+  line.textContent = text;
+  const alarm = document.createElement("div");
+  alarm.textContent = warning;
+  alarm.style.color = "var(--error-text, #f44)";
+  element.replaceChildren(...[line, alarm].filter((part) => part.textContent));
+  element.title = warning;
+}
+
+/**
+ * Greys out what the model does not read. Values stay as they are, for saved workflows must not change.
+ * @param {import("./comfyui").Node} node
+ * @param {import("./comfyui").Quote} quote
+ */
+function apply(node, { applies, max_n }) {
+  for (const [name, applies_here] of Object.entries(applies)) {
+    const widget = find(node, name);
+    if (!widget) continue;
+    const off = !applies_here && !(name === "n" && widget.value !== 1); // a wrong n can be mended
+    widget.disabled = off;
+    if (widget.options) widget.options.disabled = off;
+    if (widget.element instanceof HTMLTextAreaElement) widget.element.disabled = off;
+  }
+  const n = find(node, "n");
+  if (n?.options) n.options.max = Math.max(max_n, n.value);
+  const last = node.widgets.pop(); // the Vue rendering reads the widgets' options anew when their list changes
+  if (last) node.widgets.push(last);
+}
+
+/**
+ * @param {import("./comfyui").Node} node
+ * @param {number} max_n
+ * @returns {boolean} whether n was too many
+ */
+function limit(node, max_n) {
+  const n = find(node, "n");
+  if (!n || n.value <= max_n) return false;
+  n.value = max_n;
+  return true;
+}
+
+/**
+ * @param {import("./comfyui").Node} node
+ * @param {string} name
+ * @param {() => void} act called after each change by the user
+ */
+function watch(node, name, act) {
+  const widget = find(node, name);
+  if (!widget) return;
+  const changed = widget.callback;
+  widget.callback = function (...change) {
+    changed?.apply(this, change);
+    act();
+  };
+}
+
+/**
+ * @param {import("./comfyui").Node} node
+ * @param {string} name
+ */
+function find(node, name) {
+  return node.widgets?.find((widget) => widget.name === name);
+}
