@@ -43,6 +43,7 @@ def steps(pytest_args: list[str]) -> list[Step]:
         Step("ruff check", "ruff", ("check",)),
         Step("ruff format", "ruff", ("format", "--check")),
         Step("mypy", "mypy", ("model_studio", "simulator", "rig", "benchmarks")),
+        Step("javascript", "rig.typescript", ()),
         Step("mypy nodes", "mypy", ("--config-file", str(ROOT / "pyproject.toml"), *loose, *nodes), cwd=package.parent),
         Step("pytest", "pytest", tuple(pytest_args)),
     ]

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import layout, pip, torch_cpu
+from . import layout, pip, torch_cpu, typescript
 from .layout import ROOT, RigError
 from .progress import run_quietly, say
 
@@ -22,7 +22,12 @@ RIG = ROOT / "rig"
 REQUIREMENTS = (ROOT / "requirements.txt", RIG / "requirements-comfyui.txt", RIG / "requirements-test.txt")
 CONSTRAINTS = RIG / "constraints.txt"
 COMFYUI_SOURCE = RIG / "requirements-comfyui-source.txt"
-_DECIDING = (*REQUIREMENTS, CONSTRAINTS, COMFYUI_SOURCE, Path(__file__), Path(torch_cpu.__file__))
+_DECIDING = (
+    *REQUIREMENTS,
+    CONSTRAINTS,
+    COMFYUI_SOURCE,
+    *(Path(str(module)) for module in (__file__, torch_cpu.__file__, typescript.__file__)),
+)
 
 
 def set_up() -> None:
@@ -42,6 +47,7 @@ def set_up() -> None:
         unfinished.unlink()  # pip gave up by itself and left nothing half done
         raise
     unfinished.unlink()
+    fetch_typescript()
     write_atomically(stamp, fingerprint())
     say("Setup is complete")
 
@@ -82,6 +88,14 @@ def install_packages() -> None:
     files = [part for path in REQUIREMENTS for part in ("-r", path)]
     pip.install("Installing packages", *files, "-c", CONSTRAINTS, torch_cpu.TORCH)
     torch_cpu.repair_companions()
+
+
+def fetch_typescript() -> None:
+    """Only one check needs it, which tries again and says what is missing: a demo goes on without."""
+    try:
+        typescript.install(layout.venv_python())
+    except RigError:
+        say("  there is no TypeScript now; the check of the page's scripts will fetch it")
 
 
 def fetch_comfyui() -> None:

@@ -1,0 +1,206 @@
+/**
+ * The parts of ComfyUI's page that the scripts in web/ use, for `tsc` alone: nothing of this runs.
+ *
+ * Whoever uses one more part adds it here, and only if the oldest ComfyUI that the pack works with has it
+ * (the frontend of ComfyUI 0.3.75 is 1.32.9). In JSDoc the types are called Comfy.Node and so on.
+ */
+
+declare module "*/scripts/app.js" {
+  export const app: Comfy.App;
+}
+
+declare module "*/scripts/api.js" {
+  export const api: Comfy.Api;
+}
+
+/** Also a property of `window`. Null for an unknown type. */
+declare const LiteGraph: {
+  createNode(type: string, title?: string): Comfy.Node | null;
+};
+
+declare namespace Comfy {
+  interface App {
+    registerExtension(extension: Extension): void;
+    extensionManager: ExtensionManager;
+    canvas: Canvas;
+    graph: Graph;
+    graphToPrompt(): Promise<{ output: Record<string, unknown>; workflow: Record<string, unknown> }>;
+    loadGraphData(workflow: object): Promise<void>;
+    queuePrompt(number: number, batchCount?: number): Promise<boolean>;
+  }
+
+  interface Api {
+    /** The path begins with "/"; the page's prefix is put before it. */
+    fetchApi(path: string, options?: RequestInit): Promise<Response>;
+    apiURL(path: string): string;
+    addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void;
+    removeEventListener(event: string, listener: (event: CustomEvent<any>) => void): void;
+  }
+
+  /** What `registerExtension` takes; each hook is called by the page. */
+  interface Extension {
+    name: string;
+    settings?: Setting[];
+    commands?: Command[];
+    aboutPageBadges?: { label: string; url: string; icon: string }[];
+    init?(app: App): void | Promise<void>;
+    setup?(app: App): void | Promise<void>;
+    beforeRegisterNodeDef?(nodeType: Function, nodeData: NodeDef, app: App): void | Promise<void>;
+    nodeCreated?(node: Node, app: App): void;
+    loadedGraphNode?(node: Node, app: App): void;
+    beforeConfigureGraph?(workflow: object): void | Promise<void>;
+    afterConfigureGraph?(): void | Promise<void>;
+  }
+
+  interface ExtensionManager {
+    setting: { get(id: string): any; set(id: string, value: unknown): void | Promise<void> };
+    toast: { add(message: Toast): void; remove(message: Toast): void };
+    command: { execute(id: string): void | Promise<void> };
+    registerSidebarTab(tab: SidebarTab): void;
+    unregisterSidebarTab(id: string): void;
+  }
+
+  interface Setting {
+    id: string;
+    name: string;
+    /** The name of a kind of field, or what makes one. */
+    type: "boolean" | "number" | "slider" | "combo" | "text" | "hidden" | SettingRenderer;
+    defaultValue?: unknown;
+    category?: string[];
+    tooltip?: string;
+    attrs?: Record<string, unknown>;
+    options?: (string | { text: string; value?: unknown })[];
+    sortOrder?: number;
+    onChange?(value: any, old?: any): void;
+  }
+
+  type SettingRenderer = (
+    name: string,
+    setter: (value: unknown) => void,
+    value: any,
+    attrs: Record<string, unknown>,
+  ) => HTMLElement;
+
+  interface Command {
+    id: string;
+    label: string;
+    icon?: string;
+    function(): void | Promise<void>;
+  }
+
+  interface Toast {
+    severity?: "success" | "info" | "warn" | "error";
+    summary?: string;
+    detail?: string;
+    /** Milliseconds; without it the message stays. */
+    life?: number;
+  }
+
+  interface SidebarTab {
+    id: string;
+    title: string;
+    type: "custom";
+    icon?: string;
+    tooltip?: string;
+    label?: string;
+    render(container: HTMLElement): void;
+    destroy?(): void;
+  }
+
+  interface Canvas {
+    /** The graph on the screen: a subgraph's while the user is inside one. */
+    graph: Graph | null;
+    canvas: HTMLCanvasElement;
+    ds: { offset: [number, number]; scale: number };
+    graph_mouse: [number, number];
+    centerOnNode(node: Node): void;
+    selectNode(node: Node): void;
+    setDirty(foreground: boolean, background?: boolean): void;
+  }
+
+  interface Graph {
+    nodes: Node[];
+    add(node: Node): Node | null | undefined;
+    remove(node: Node): void;
+    getNodeById(id: number | string | null | undefined): Node | null;
+    setDirtyCanvas(foreground: boolean, background?: boolean): void;
+    change(): void;
+  }
+
+  interface Node {
+    id: number | string;
+    type: string;
+    comfyClass?: string;
+    title: string;
+    mode: number;
+    pos: [number, number];
+    size: [number, number];
+    properties: Record<string, unknown>;
+    graph: Graph | null;
+    inputs?: Slot[];
+    outputs?: Slot[];
+    widgets?: Widget[];
+    addWidget(
+      type: string,
+      name: string,
+      value: unknown,
+      callback: ((value: any) => void) | null,
+      options?: Record<string, unknown>,
+    ): Widget;
+    addDOMWidget(name: string, type: string, element: HTMLElement, options?: DOMWidgetOptions): Widget;
+    computeSize(): [number, number];
+    setSize(size: [number, number]): void;
+    setDirtyCanvas(foreground: boolean, background?: boolean): void;
+    onRemoved?(): void;
+    onConfigure?(saved: any): void;
+    onConnectionsChange?(...change: any[]): void;
+    onExecuted?(output: any): void;
+  }
+
+  interface Slot {
+    name: string;
+    type: string | number;
+    link?: number | null;
+    links?: number[] | null;
+    /** On inputs that stand for a widget. */
+    widget?: { name: string };
+  }
+
+  interface Widget {
+    name: string;
+    type: string;
+    value: any;
+    label?: string;
+    hidden?: boolean;
+    disabled?: boolean;
+    /** Whether the value goes into the workflow; `options.serialize`: into the prompt. */
+    serialize?: boolean;
+    options: Record<string, any>;
+    element?: HTMLElement;
+    callback?(value: any, ...more: any[]): void;
+    computeSize?(width?: number): [number, number];
+    serializeValue?(node: Node, index: number): unknown;
+    onRemove?(): void;
+  }
+
+  interface DOMWidgetOptions {
+    serialize?: boolean;
+    hideOnZoom?: boolean;
+    margin?: number;
+    getValue?(): any;
+    setValue?(value: any): void;
+    getMinHeight?(): number;
+    getMaxHeight?(): number;
+    getHeight?(): number | string;
+    onDraw?(widget: Widget): void;
+    afterResize?(node: Node): void;
+  }
+
+  /** A node's part of GET /object_info. */
+  interface NodeDef {
+    name: string;
+    display_name: string;
+    category: string;
+    input: Record<"required" | "optional" | "hidden", Record<string, unknown> | undefined>;
+  }
+}
