@@ -44,6 +44,7 @@ def steps(pytest_args: list[str]) -> list[Step]:
         Step("ruff format", "ruff", ("format", "--check")),
         Step("mypy", "mypy", ("model_studio", "simulator", "rig", "benchmarks")),
         Step("javascript", "rig.typescript", ()),
+        Step("registry", "rig.registry", ()),
         Step("mypy nodes", "mypy", ("--config-file", str(ROOT / "pyproject.toml"), *loose, *nodes), cwd=package.parent),
         Step("pytest", "pytest", tuple(pytest_args)),
     ]
