@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 _THEIRS = ("DASHSCOPE_", "MODEL_STUDIO_")
-_RIGS_OWN = "MODEL_STUDIO_RIG_HOME"
+_RIGS_OWN = ("MODEL_STUDIO_RIG_HOME", "MODEL_STUDIO_BROWSER")
 
 
 def environment_without_keys() -> dict[str, str]:
@@ -15,4 +15,4 @@ def environment_without_keys() -> dict[str, str]:
 
 def pack_variables() -> dict[str, str]:
     """The variables of this process's environment that the pack reads."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_THEIRS) and name != _RIGS_OWN}
+    return {name: value for name, value in os.environ.items() if name.startswith(_THEIRS) and name not in _RIGS_OWN}
