@@ -1,1 +1,1 @@
-"""A package, so that its fixtures end with it: Playwright keeps an event loop running, in which others cannot start one."""
+"""A package, so that its fixtures end with it: Playwright keeps an event loop running, beside which none can start."""

@@ -61,6 +61,7 @@ def comfy(
         "DASHSCOPE_HTTP_BASE_URL": running_simulator.base_url,
         "DASHSCOPE_API_KEY": running_simulator.key,
         "MODEL_STUDIO_PACE": "off",  # tests would wait for each other's submissions
+        "MODEL_STUDIO_REUSE": "off",  # and see each other's pictures
     }
     with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
         yield comfy
@@ -97,6 +98,7 @@ def open_page(browser: Browser, comfy: ComfyUI) -> Iterator[Callable[..., Page]]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "comfy.settings.json").write_text(json.dumps(settings), encoding="utf-8")
         comfy.post("/history", {"clear": True}).raise_for_status()
+        comfy.post("/free", {"free_memory": True}).raise_for_status()  # what ran before runs again
         if expected:
             allowed.append(re.compile(expected))
         context = browser.new_context(viewport={"width": 1440, "height": 900})

@@ -17,15 +17,17 @@ def their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MODEL_STUDIO_RIG_HOME", "/somewhere")
+    monkeypatch.setenv("MODEL_STUDIO_BROWSER", "/some/browser")
     monkeypatch.setenv("NO_PROXY", "example.org")
 
 
-def test_keys_and_settings_are_left_out_but_the_rigs_own_folder_stays() -> None:
+def test_keys_and_settings_are_left_out_but_the_rigs_own_stay() -> None:
     env = environment_without_keys()
     assert not KEYS.keys() & env.keys()
-    assert env["MODEL_STUDIO_RIG_HOME"] == "/somewhere"
+    own = {"MODEL_STUDIO_RIG_HOME": "/somewhere", "MODEL_STUDIO_BROWSER": "/some/browser"}
+    assert own.items() <= env.items()
     assert KEYS.items() <= pack_variables().items()
-    assert "MODEL_STUDIO_RIG_HOME" not in pack_variables()
+    assert not own.keys() & pack_variables().keys()
 
 
 def test_a_server_gets_only_what_it_is_given(tmp_path: Path) -> None:
