@@ -137,8 +137,9 @@ declare namespace Comfy {
     size: [number, number];
     properties: Record<string, unknown>;
     graph: Graph | null;
-    inputs?: Slot[];
-    outputs?: Slot[];
+    inputs: Slot[];
+    outputs: Slot[];
+    /** Absent on a node that never had one. */
     widgets?: Widget[];
     addWidget(
       type: string,
@@ -148,6 +149,8 @@ declare namespace Comfy {
       options?: Record<string, unknown>,
     ): Widget;
     addDOMWidget(name: string, type: string, element: HTMLElement, options?: DOMWidgetOptions): Widget;
+    isInputConnected(slot: number): boolean;
+    getInputNode(slot: number): Node | null;
     computeSize(): [number, number];
     setSize(size: [number, number]): void;
     setDirtyCanvas(foreground: boolean, background?: boolean): void;
@@ -162,6 +165,8 @@ declare namespace Comfy {
     type: string | number;
     link?: number | null;
     links?: number[] | null;
+    /** 6 (GRID_SHAPE) where an output is a list. */
+    shape?: number;
     /** On inputs that stand for a widget. */
     widget?: { name: string };
   }
@@ -176,6 +181,8 @@ declare namespace Comfy {
     /** Whether the value goes into the workflow; `options.serialize`: into the prompt. */
     serialize?: boolean;
     options: Record<string, any>;
+    /** Since the frontend's second Vue rendering. */
+    widgetId?: unknown;
     element?: HTMLElement;
     callback?(value: any, ...more: any[]): void;
     computeSize?(width?: number): [number, number];

@@ -105,6 +105,7 @@ def open_page(browser: Browser, comfy: ComfyUI) -> Iterator[Callable[..., Page]]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
+        page.set_default_navigation_timeout(60_000)
         page.on("console", listen)
         page.on("pageerror", lambda error: told.append(str(error)))
         page.goto(comfy.url)

@@ -4,20 +4,31 @@
 import { ask } from "./server.js";
 import { say } from "./words.js";
 
+/**
+ * What the server tells (model_studio/quote.py).
+ * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number, size: string | null, notes: string[],
+ *   problem: string | null, cost: {amount: number, currency: string, precision: string} | null}} Quote
+ */
+
 const BUYERS = ["ModelStudioQwenText2Image", "ModelStudioWanText2Image", "ModelStudioSubmitText2Image"];
 /** Inputs that decide the price or what applies; the rest is not sent. */
 const ASKED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
 const LIST = "ModelStudioPromptList";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
+const MARGIN = 4; // pixels around the line
 const LABEL = "model_studio_price";
 
-/** @param {import("./comfyui").Node} node a node that was just made */
+/** The question that was asked last. @type {WeakMap<Comfy.Node, object>} */
+const latest = new WeakMap();
+
+/** @param {Comfy.Node} node a node that was just made */
 export function addLabel(node) {
-  if (!BUYERS.includes(node.comfyClass)) return;
+  if (!BUYERS.includes(node.comfyClass ?? "")) return;
   const element = document.createElement("div");
   element.className = "model-studio-price";
-  Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "2px 6px", overflow: "auto" });
-  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => 36, getMaxHeight: () => 54 };
+  Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "0 6px", overflow: "auto" });
+  const height = () => Math.max(24, ...[...element.children].map((line) => line.scrollHeight + 2 * MARGIN));
+  const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
   widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
   for (const name of ASKED) watch(node, name, () => refresh(node, name === "model"));
@@ -30,7 +41,7 @@ export function addLabel(node) {
 
 /**
  * A list of prompts changes what the nodes behind it will cost.
- * @param {import("./comfyui").Node} node a node that was just made
+ * @param {Comfy.Node} node a node that was just made
  */
 export function followPrompts(node) {
   if (node.comfyClass !== LIST) return;
@@ -39,28 +50,29 @@ export function followPrompts(node) {
 
 /**
  * Asks the server anew.
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @param {boolean} [correct] whether an n that the model cannot do is to become one that it can
  */
 export async function refresh(node, correct = false) {
   const element = find(node, LABEL)?.element;
   if (!element) return;
-  const asked = (node.modelStudioAsked = (node.modelStudioAsked ?? 0) + 1);
+  const asked = {};
+  latest.set(node, asked);
   try {
     const prompts = promptsOf(node);
     const quote = await ask("/quote", { method: "POST", body: question(node, prompts === null) });
-    if (asked !== node.modelStudioAsked) return; // a later question is under way
+    if (latest.get(node) !== asked) return; // a later question is under way
     if (correct && limit(node, quote.max_n)) return refresh(node);
     show(element, quote, prompts ?? 1);
     apply(node, quote);
   } catch (error) {
-    if (asked === node.modelStudioAsked) tell(element, error instanceof Error ? error.message : String(error), "");
+    if (latest.get(node) === asked) tell(element, error instanceof Error ? error.message : String(error), "");
   }
   node.setDirtyCanvas?.(true, true);
 }
 
 /**
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @param {boolean} many whether a list further up decides how often it runs
  */
 function question(node, many) {
@@ -74,29 +86,37 @@ function question(node, many) {
 
 /**
  * How many prompts it gets: those of the Prompt List it is linked to, else 1, or null where that cannot be seen.
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  */
 function promptsOf(node) {
-  const sources = node.inputs.map((_, slot) => node.getInputNode(slot)).filter((source) => source !== null);
-  const [list, ...others] = sources.filter(comesFromList);
-  if (!list) return 1;
-  if (list.comfyClass !== LIST || list.isInputConnected(0) || others.length) return null;
+  const [list, ...others] = sourcesOf(node).filter((source) => !source || comesFromList(source));
+  if (list === undefined) return 1;
+  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return null;
   return String(find(list, "prompts")?.value).split(/\r?\n/).filter((line) => line.trim()).length;
 }
 
 /**
+ * The nodes it is linked to; null for what lies outside of its subgraph.
+ * @param {Comfy.Node} node
+ */
+function sourcesOf(node) {
+  const linked = node.inputs.map((_, slot) => slot).filter((slot) => node.isInputConnected(slot));
+  return linked.map((slot) => node.getInputNode(slot)).map((source) => (source?.inputs ? source : null));
+}
+
+/**
  * Whether a node runs once for each item of a list, or puts out one.
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @returns {boolean}
  */
 function comesFromList(node) {
-  const sources = node.inputs.map((_, slot) => node.getInputNode(slot)).filter((source) => source !== null);
-  return node.outputs.some((output) => output.shape === LIST_SHAPE) || sources.some(comesFromList);
+  const makesOne = node.outputs.some((output) => output.shape === LIST_SHAPE);
+  return makesOne || sourcesOf(node).some((source) => !source || comesFromList(source));
 }
 
 /**
  * @param {HTMLElement} element
- * @param {import("./comfyui").Quote} quote for one prompt
+ * @param {Quote} quote for one prompt
  * @param {number} prompts
  */
 function show(element, { cost, seconds, size, problem, notes }, prompts) {
@@ -135,8 +155,8 @@ function tell(element, warning, text) {
 
 /**
  * Greys out what the model does not read. Values stay as they are, for saved workflows must not change.
- * @param {import("./comfyui").Node} node
- * @param {import("./comfyui").Quote} quote
+ * @param {Comfy.Node} node
+ * @param {Quote} quote
  */
 function apply(node, { applies, max_n }) {
   for (const [name, applies_here] of Object.entries(applies)) {
@@ -144,17 +164,16 @@ function apply(node, { applies, max_n }) {
     if (!widget) continue;
     const off = !applies_here && !(name === "n" && widget.value !== 1); // a wrong n can be mended
     widget.disabled = off;
-    if (widget.options) widget.options.disabled = off;
+    // The first Vue rendering (frontend 1.32) has no ids; it reads options once, and would grey out an input for good.
+    if (widget.widgetId) widget.options.disabled = off;
     if (widget.element instanceof HTMLTextAreaElement) widget.element.disabled = off;
   }
   const n = find(node, "n");
   if (n?.options) n.options.max = Math.max(max_n, n.value);
-  const last = node.widgets.pop(); // the Vue rendering reads the widgets' options anew when their list changes
-  if (last) node.widgets.push(last);
 }
 
 /**
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @param {number} max_n
  * @returns {boolean} whether n was too many
  */
@@ -166,7 +185,7 @@ function limit(node, max_n) {
 }
 
 /**
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @param {string} name
  * @param {() => void} act called after each change by the user
  */
@@ -181,7 +200,7 @@ function watch(node, name, act) {
 }
 
 /**
- * @param {import("./comfyui").Node} node
+ * @param {Comfy.Node} node
  * @param {string} name
  */
 function find(node, name) {

@@ -1,0 +1,136 @@
+"""The line on a node that says what its run will cost, and the inputs that are greyed out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from rig.layout import ROOT
+
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+ADD = """([type, values]) => {
+  const node = LiteGraph.createNode(type);
+  app.graph.add(node);
+  for (const [name, value] of Object.entries(values)) node.widgets.find((widget) => widget.name === name).value = value;
+  app.canvas.ds.scale = 1;
+  app.canvas.ds.offset = [200 - node.pos[0], 150 - node.pos[1]];
+  app.canvas.setDirty(true, true);
+  return node.id;
+}"""
+SET = """([id, name, value]) => {
+  const widget = app.graph.getNodeById(id).widgets.find((widget) => widget.name === name);
+  widget.value = value;
+  widget.callback(value);
+}"""
+DISABLED = (
+    """(id) => app.graph.getNodeById(id).widgets.filter((widget) => widget.disabled).map((widget) => widget.name)"""
+)
+LINK = "([from, to, input]) => app.graph.getNodeById(from).connect(0, app.graph.getNodeById(to), input)"
+LOAD = "(workflow) => app.loadGraphData(workflow)"
+SAVE = "() => app.graph.serialize()"
+VALUES = "(id) => app.graph.getNodeById(id).serialize().widgets_values"
+
+
+def add(page: Page, kind: str, **values: Any) -> int:
+    """A node as the search puts it there, with values as a saved workflow sets them."""
+    number: int = page.evaluate(ADD, [f"ModelStudio{kind}", values])
+    return number
+
+
+def set_value(page: Page, node: int, name: str, value: Any) -> None:
+    """What a widget does when the user changes it."""
+    page.evaluate(SET, [node, name, value])
+
+
+def values_of_ours(workflow: dict[str, Any]) -> dict[int, Any]:
+    ours = (node for node in workflow["nodes"] if node["type"].startswith("ModelStudio"))
+    return {node["id"]: node["widgets_values"] for node in ours}
+
+
+def label(page: Page) -> Any:
+    return page.locator(".model-studio-price")
+
+
+def test_price_follows_the_widgets(open_page: Callable[..., Page], shot: Callable[[Page, str], Path]) -> None:
+    page = open_page()
+    node = add(page, "QwenText2Image")
+    expect(label(page)).to_have_text("CNY 0.50 · about 50 s · 2048 × 2048")
+    set_value(page, node, "n", 3)
+    expect(label(page)).to_have_text("CNY 1.50 · about 50 s · 2048 × 2048")
+    set_value(page, node, "region", "ap-southeast-1")
+    expect(label(page)).to_have_text("USD 0.225 · about 50 s · 2048 × 2048")
+    set_value(page, node, "model", "qwen-image-3.0-pro")
+    set_value(page, node, "aspect_ratio", "custom")
+    expect(label(page)).to_have_text("USD 0.12 · about 40 s · 1328 × 1328")
+    shot(page, "price")
+    set_value(page, node, "width", 128)
+    expect(label(page)).to_contain_text("qwen-image-3.0-pro cannot draw 128*1328. It takes")
+    shot(page, "price-problem")
+
+
+def test_only_what_applies_can_be_changed(open_page: Callable[..., Page], shot: Callable[[Page, str], Path]) -> None:
+    page = open_page()
+    node = add(page, "QwenText2Image", n=4)
+    expect(label(page)).to_contain_text("CNY 2.00")
+    assert page.evaluate(DISABLED, node) == ["width", "height"]
+    set_value(page, node, "model", "z-image-turbo")
+    expect(label(page)).to_contain_text("CNY 0.20")
+    assert page.evaluate(VALUES, node)[5] == 1  # n, which this model cannot do otherwise
+    assert page.evaluate(DISABLED, node) == ["width", "height", "n", "negative_prompt", "watermark"]
+    shot(page, "only-what-applies")
+    set_value(page, node, "aspect_ratio", "custom")
+    expect(label(page)).to_contain_text("1328 × 1328")
+    assert page.evaluate(DISABLED, node) == ["n", "negative_prompt", "watermark"]
+
+
+def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    node = add(page, "QwenText2Image", model="qwen-image-2.0", n=3)
+    prompts = add(page, "PromptList", prompts="a boat\n\na bird\na bee")
+    page.evaluate(LINK, [prompts, node, "prompt"])
+    expect(label(page)).to_have_text("CNY 1.80 · 3 prompts · about 4 s · 2048 × 2048")
+    set_value(page, prompts, "prompts", "a boat\na bird")
+    expect(label(page)).to_have_text("CNY 1.20 · 2 prompts · about 4 s · 2048 × 2048")
+    number = page.evaluate("() => app.graph.add(LiteGraph.createNode('PrimitiveInt')).id")
+    page.evaluate(LINK, [number, node, "n"])
+    expect(label(page)).to_have_text("at least CNY 0.40 · 2 prompts · about 4 s · 2048 × 2048")
+
+
+@pytest.mark.parametrize(
+    "language, text",
+    [("zh", "CNY 0.20 · 约 27 秒 · 1280 × 1280"), ("zh-TW", "CNY 0.20 · 約 27 秒 · 1280 × 1280")],
+)
+def test_price_is_told_in_the_user_s_language(open_page: Callable[..., Page], language: str, text: str) -> None:
+    page = open_page(language)
+    add(page, "WanText2Image")
+    expect(label(page)).to_have_text(text)
+
+
+def test_new_rendering_shows_it_too(open_page: Callable[..., Page], shot: Callable[[Page, str], Path]) -> None:
+    page = open_page(vue=True)
+    add(page, "QwenText2Image", model="z-image-turbo")
+    expect(label(page)).to_have_text("CNY 0.20 · about 2 s · 1024 × 1024")
+    page.get_by_role("switch").first.click()  # prompt_extend
+    expect(label(page)).to_have_text("CNY 0.10 · about 2 s · 1024 × 1024")
+    shot(page, "price-vue")
+
+
+def test_saved_workflows_are_not_changed(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    add(page, "QwenText2Image", model="qwen-image-max", n=4)
+    page.evaluate(LOAD, page.evaluate(SAVE))
+    expect(label(page)).to_contain_text("Set n to 1.")
+    ((node, values),) = values_of_ours(page.evaluate(SAVE)).items()
+    assert values[5] == 4
+    assert "n" not in page.evaluate(DISABLED, node)  # it can be mended
+    for file in EXAMPLES:
+        workflow = json.loads(file.read_text("utf-8"))
+        page.evaluate(LOAD, workflow)
+        expect(label(page).first).to_contain_text("0.")
+        assert values_of_ours(page.evaluate(SAVE)) == values_of_ours(workflow)
+        assert "price" not in json.dumps(page.evaluate("async () => (await app.graphToPrompt()).output"))
