@@ -13,10 +13,12 @@ declare module "*/scripts/api.js" {
   export const api: Comfy.Api;
 }
 
-/** Also a property of `window`. Null for an unknown type. */
-declare const LiteGraph: {
-  createNode(type: string, title?: string): Comfy.Node | null;
-};
+declare const LiteGraph: Comfy.LiteGraph;
+
+interface Window {
+  app: Comfy.App;
+  LiteGraph: Comfy.LiteGraph;
+}
 
 declare namespace Comfy {
   interface App {
@@ -27,6 +29,12 @@ declare namespace Comfy {
     graphToPrompt(): Promise<{ output: Record<string, unknown>; workflow: Record<string, unknown> }>;
     loadGraphData(workflow: object): Promise<void>;
     queuePrompt(number: number, batchCount?: number): Promise<boolean>;
+  }
+
+  interface LiteGraph {
+    NODE_TITLE_HEIGHT: number;
+    /** Null for an unknown type. */
+    createNode(type: string, title?: string): Node | null;
   }
 
   interface Api {
@@ -56,6 +64,17 @@ declare namespace Comfy {
     setting: { get(id: string): any; set(id: string, value: unknown): void | Promise<void> };
     toast: { add(message: Toast): void; remove(message: Toast): void };
     command: { execute(id: string): void | Promise<void> };
+    dialog: {
+      /** Null where it was closed without an answer. */
+      confirm(question: {
+        title: string;
+        message: string;
+        type?: "default" | "overwrite" | "delete" | "dirtyClose" | "reinstall";
+        itemList?: string[];
+        hint?: string;
+      }): Promise<boolean | null>;
+      prompt(question: { title: string; message: string; defaultValue?: string }): Promise<string | null>;
+    };
     registerSidebarTab(tab: SidebarTab): void;
     unregisterSidebarTab(id: string): void;
   }
@@ -107,14 +126,17 @@ declare namespace Comfy {
     destroy?(): void;
   }
 
+  type Point = [number, number];
+
   interface Canvas {
     /** The graph on the screen: a subgraph's while the user is inside one. */
     graph: Graph | null;
     canvas: HTMLCanvasElement;
-    ds: { offset: [number, number]; scale: number };
-    graph_mouse: [number, number];
+    ds: { offset: Point; scale: number };
+    graph_mouse: Point;
     centerOnNode(node: Node): void;
-    selectNode(node: Node): void;
+    convertEventToCanvasOffset(event: MouseEvent): Point;
+    selectItems(nodes: Node[]): void;
     setDirty(foreground: boolean, background?: boolean): void;
   }
 
@@ -124,7 +146,9 @@ declare namespace Comfy {
     remove(node: Node): void;
     getNodeById(id: number | string | null | undefined): Node | null;
     setDirtyCanvas(foreground: boolean, background?: boolean): void;
-    change(): void;
+    /** Around what one Undo takes back. */
+    beforeChange(): void;
+    afterChange(): void;
   }
 
   interface Node {
@@ -133,8 +157,8 @@ declare namespace Comfy {
     comfyClass?: string;
     title: string;
     mode: number;
-    pos: [number, number];
-    size: [number, number];
+    pos: Point;
+    size: Point;
     properties: Record<string, unknown>;
     graph: Graph | null;
     inputs: Slot[];
@@ -151,8 +175,8 @@ declare namespace Comfy {
     addDOMWidget(name: string, type: string, element: HTMLElement, options?: DOMWidgetOptions): Widget;
     isInputConnected(slot: number): boolean;
     getInputNode(slot: number): Node | null;
-    computeSize(): [number, number];
-    setSize(size: [number, number]): void;
+    computeSize(): Point;
+    setSize(size: Point): void;
     setDirtyCanvas(foreground: boolean, background?: boolean): void;
     onRemoved?(): void;
     onConfigure?(saved: any): void;
@@ -185,7 +209,7 @@ declare namespace Comfy {
     widgetId?: unknown;
     element?: HTMLElement;
     callback?(value: any, ...more: any[]): void;
-    computeSize?(width?: number): [number, number];
+    computeSize?(width?: number): Point;
     serializeValue?(node: Node, index: number): unknown;
     onRemove?(): void;
   }
