@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import simulator.models
 from model_studio import catalog
 from model_studio.catalog import ALL_MODELS, BEIJING, SINGAPORE, VIRGINIA, Model, Size
 from model_studio.catalog.model import ASPECT_RATIOS, ASYNC_MESSAGES, ASYNC_PROMPT, SYNC_MESSAGES
@@ -120,3 +121,10 @@ def test_prices_by_size_and_rewriting() -> None:
 
 def test_virginia_has_wan_2_6_only() -> None:
     assert [model.name for model in ALL_MODELS if VIRGINIA in model.ids] == ["wan2.6-t2i"]
+
+
+@models
+def test_the_simulator_knows_it(model: Model) -> None:
+    """It shares no table with the pack, or it would share its mistakes: a new model is written down there too."""
+    for region, name in model.ids.items():
+        assert region in simulator.models.MODELS[name].regions
