@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from rig import environment, layout
+from rig.processes import free_port
 
 
 @pytest.fixture
@@ -50,3 +52,13 @@ def test_the_fingerprint_does_not_depend_on_line_ends(monkeypatch: pytest.Monkey
     assert environment.fingerprint() == unix
     file.write_bytes(b"numpy\n")
     assert environment.fingerprint() != unix
+
+
+def test_setup_goes_on_without_typescript(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(layout, "venv_python", lambda: Path(sys.executable))
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{free_port()}/")
+    monkeypatch.setenv("NPM_CONFIG_FETCH_RETRY_MINTIMEOUT", "10")
+    environment.fetch_typescript()
+    assert "there is no TypeScript now" in capsys.readouterr().out
