@@ -26,6 +26,8 @@ declare namespace Comfy {
     extensionManager: ExtensionManager;
     canvas: Canvas;
     graph: Graph;
+    /** Tells of each setting as "<its id>.change"; `detail.value` is the new one. */
+    ui: { settings: { addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void } };
     graphToPrompt(): Promise<{ output: Record<string, unknown>; workflow: Record<string, unknown> }>;
     loadGraphData(workflow: object): Promise<void>;
     queuePrompt(number: number, batchCount?: number): Promise<boolean>;
