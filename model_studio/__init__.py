@@ -8,6 +8,7 @@ answers      the service's JSON as typed values
 tasks        ids, states and the polling schedule; polling: asks until tasks have ended
 pictures     download rules, bytes to numpy arrays; gallery: fetches all pictures of an answer
 errors       one tree of exceptions; advice: what each code of the service means for the user
+words        what users read, in English and ready for other languages
 settings     the MODEL_STUDIO_* variables; pacer: the account's limits; budget: the user's own
 ledger       what was asked, paid and drawn, on disk; memory: the ledger as one run uses it; recent: in words
 waiting      threads, pauses and Cancel for a run; background: where work goes on when nobody waits for it any more

@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 
 from . import errors
 from .errors import ServiceError
+from .words import Text
 
 
 @dataclass(frozen=True)
 class Row:
-    """One code; `says`: only where the service's message contains this. `retryable`: refused unpaid, may work later."""
+    """One code, and templates of Texts that may name the {region}.
+
+    `says`: only where the service's message contains this. `retryable`: refused unpaid, may work later.
+    """
 
     code: str
     kind: type[ServiceError]
@@ -337,11 +341,11 @@ def service_error(
 ) -> ServiceError:
     """The exception for an error answer of the service, or for a FAILED task (no http_status)."""
     row = _row(code, message, http_status)
-    words = {"region": region, "REGION": region.upper().replace("-", "_")}
-    said = f' It says: "{message.strip()}"' if message.strip() else ""
+    names = {"region": region, "REGION": region.upper().replace("-", "_")}
+    what = Text(row.what, **names)
     return row.kind(
-        row.what.format(**words) + said,
-        row.advice.format(**words),
+        Text('{what} It says: "{message}"', what=what, message=message.strip()) if message.strip() else what,
+        Text(row.advice, **names),
         retryable=row.retryable,
         code=code or None,
         http_status=http_status,

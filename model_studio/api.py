@@ -13,6 +13,7 @@ from .errors import AuthenticationFailed, ServiceError
 from .exchange import Answer, Call, Timeouts
 from .pacer import Gate
 from .regions import ApiHost
+from .words import Text
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,10 @@ class Api:
             request_id=content.request_id,
         )
         if isinstance(error, AuthenticationFailed):
-            error.advice += f" The key came from {self.key.source} and was sent to {self.host.base_url}."
+            error.advice = Text(
+                "{advice} The key came from {source} and was sent to {address}.",
+                advice=error.advice,
+                source=self.key.source,
+                address=self.host.base_url,
+            )
         return error

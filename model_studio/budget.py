@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from .errors import BudgetReached
 from .request import ImageRequest
+from .words import Text
 
 
 def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
@@ -18,9 +19,12 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
         return None
     if request.price is None:
         raise BudgetReached(
-            f"There is no list price for {request.model.name} in {request.region} to hold against "
-            "MODEL_STUDIO_DAILY_BUDGET.",
-            "Nothing was sent. Choose another model, or unset the budget.",
+            Text(
+                "There is no list price for {model} in {region} to hold against MODEL_STUDIO_DAILY_BUDGET.",
+                model=request.model.name,
+                region=request.region,
+            ),
+            Text("Nothing was sent. Choose another model, or unset the budget."),
         )
     amount, currency = request.price
     if currency not in budgets:
@@ -31,10 +35,18 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
         so_far = Decimal(str(spent.get(currency, 0)))
         if so_far + cost > budget:
             raise BudgetReached(
-                f"This run costs {currency} {cost:f} at list price; with the {currency} {so_far:f} of today it would "
-                f"pass the daily budget of {currency} {budget:f}.",
-                "Nothing was sent. Ask for fewer pictures or a cheaper model, wait until tomorrow, or raise "
-                "MODEL_STUDIO_DAILY_BUDGET and restart ComfyUI.",
+                Text(
+                    "This run costs {currency} {cost:f} at list price; with the {currency} {so_far:f} of today it "
+                    "would pass the daily budget of {currency} {budget:f}.",
+                    currency=currency,
+                    cost=cost,
+                    so_far=so_far,
+                    budget=budget,
+                ),
+                Text(
+                    "Nothing was sent. Ask for fewer pictures or a cheaper model, wait until tomorrow, or raise "
+                    "MODEL_STUDIO_DAILY_BUDGET and restart ComfyUI."
+                ),
             )
 
     return allowed

@@ -15,6 +15,7 @@ from .pictures import Picture
 from .polling import Polling
 from .transport import Transport
 from .waiting import Waiting
+from .words import Text
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Collection:
 
     entries: list[Entry] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
     errors: list[ModelStudioError] = field(default_factory=list)
     source: str = info.STORED
     drawing_seconds: float = 0.0
@@ -93,8 +94,8 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
     if lookup.is_anothers(entry, answer):
         await memory.give_back(entry)
         raise TaskUnknown(
-            "The task that was found in the account's list after its answer was lost is another's.",
-            "The request may have been billed all the same. Queue the node that submitted it again.",
+            Text("The task that was found in the account's list after its answer was lost is another's."),
+            Text("The request may have been billed all the same. Queue the node that submitted it again."),
         )
     if error:
         await memory.update(entry, state=FAILED, billed=0)

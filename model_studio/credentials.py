@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import ConfigurationError, KeyMissing
 from .regions import key_variable
+from .words import Text, join
 
 _KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
@@ -37,7 +38,7 @@ def find_key(region: str, environ: Mapping[str, str], folder: Path | None = None
         if value := environ.get(name, "").strip(_PASTED):
             return _checked(value, name)
     if named := environ.get("DASHSCOPE_API_KEY_FILE_PATH", "").strip():
-        return _from_file(Path(named), "the file of DASHSCOPE_API_KEY_FILE_PATH")
+        return _from_file(Path(named), Text("the file of DASHSCOPE_API_KEY_FILE_PATH"))
     places = [(Path(os.path.expanduser("~")) / ".dashscope" / "api_key", "~/.dashscope/api_key")]
     if folder is not None:
         names = (f"api_key_{region.replace('-', '_')}.txt", "api_key.txt")
@@ -45,11 +46,15 @@ def find_key(region: str, environ: Mapping[str, str], folder: Path | None = None
     for path, source in places:
         if path.is_file():
             return _from_file(path, source)
+    files = ["~/.dashscope/api_key", *([str(folder / "api_key.txt")] if folder else [])]
     raise KeyMissing(
-        f"There is no API key for region {region}.",
-        f"Set the environment variable {key_variable(region)} or DASHSCOPE_API_KEY to your key from the Model Studio "
-        "console and restart ComfyUI, or put the key into the file ~/.dashscope/api_key"
-        + (f" or {folder / 'api_key.txt'}." if folder else "."),
+        Text("There is no API key for region {region}.", region=region),
+        Text(
+            "Set the environment variable {variable} or DASHSCOPE_API_KEY to your key from the Model Studio console "
+            "and restart ComfyUI, or put the key into the file {files}.",
+            variable=key_variable(region),
+            files=join("{before} or {after}", files),
+        ),
     )
 
 
@@ -58,11 +63,13 @@ def _from_file(path: Path, source: str) -> ApiKey:
         value = path.read_text(encoding="utf-8-sig").strip(_PASTED)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"The API key could not be read from {source} ({type(error).__name__}).",
-            "It must be a readable plain text file (UTF-8) that holds nothing but the key.",
+            Text("The API key could not be read from {source} ({kind}).", source=source, kind=type(error).__name__),
+            Text("It must be a readable plain text file (UTF-8) that holds nothing but the key."),
         ) from None
     if not value:
-        raise ConfigurationError(f"The key file {source} is empty.", "Put the key into it, or delete it.")
+        raise ConfigurationError(
+            Text("The key file {source} is empty.", source=source), Text("Put the key into it, or delete it.")
+        )
     return _checked(value, source)
 
 
@@ -70,11 +77,15 @@ def _checked(value: str, source: str) -> ApiKey:
     """Refuses what no HTTP header can carry. No test by prefix or length: kinds of keys differ (documentation)."""
     if value[0] in "\"'" or _ASSIGNMENT.match(value):
         raise ConfigurationError(
-            f"What {source} holds is more than the API key.", "It holds the bare key: no quotes, no NAME= before it."
+            Text("What {source} holds is more than the API key.", source=source),
+            Text("It holds the bare key: no quotes, no NAME= before it."),
         )
     if not _KEY_CHARACTERS.issuperset(value):
         raise ConfigurationError(
-            f"What {source} holds cannot be an API key: it has blanks, line ends or characters outside ASCII.",
-            "Copy the key again from the Model Studio console; the file or variable holds nothing else.",
+            Text(
+                "What {source} holds cannot be an API key: it has blanks, line ends or characters outside ASCII.",
+                source=source,
+            ),
+            Text("Copy the key again from the Model Studio console; the file or variable holds nothing else."),
         )
     return ApiKey(value, source)

@@ -34,12 +34,11 @@ from .polling import Polling
 from .request import ImageRequest
 from .transport import UNCERTAIN_ADVICE, Transport
 from .waiting import Interrupted, Waiting
+from .words import Text
 
 log = logging.getLogger(__name__)
 
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
-LOST_ADVICE = " Queue again to try once more; where it is lost for good, a new request is then sent and billed."
-LOST_NOTE = "An earlier {what} of this request can no longer be fetched, so it was sent anew."
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Outcome:
     entry: Entry
     pictures: list[Picture]
     source: str
-    notes: list[str]
+    notes: list[Text]
     drawing_seconds: float
 
 
@@ -89,7 +88,7 @@ class Drawing:
         self._turn = 0.0  # when the last submission got its turn at the gate
         self._entry: Entry | None = None
         self._superseded: Entry | None = None
-        self._notes: list[str] = []
+        self._notes: list[Text] = []
         self._fingerprint = fingerprint(api, account, request)
         self._order = Order(
             account=account,
@@ -121,14 +120,14 @@ class Drawing:
                 if entry.task_id and (entry.is_stored or (fresh and not lost)):
                     return entry, info.RESUMED
                 if entry.task_id:  # else it was a sync call, whose pictures stay what they are
-                    self._supersede(entry, "task")
+                    self._supersede(entry, Text("task"))
             entry = await self._submit()
             if self._waiting.interrupted() and not entry.adopted:
                 await self._withdraw(entry)
             return entry, info.NEW
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Text]:
         return [*self._notes, *self._memory.notes]
 
     # The two halves of a submission's account, for the transport.
@@ -160,10 +159,12 @@ class Drawing:
             return found
         told = self._memory.was_told(entry, UNCERTAIN)
         if told is None:
-            raise self._uncertain("An earlier run ended while its request was on the way, and nobody knows its answer.")
+            raise self._uncertain(
+                Text("An earlier run ended while its request was on the way, and nobody knows its answer.")
+            )
         if self._is_new(told):
-            raise self._uncertain("Another run sent the same request at the same time, and got no usable answer.")
-        self._notes.append("An earlier submission of this request got no answer; it may have been billed too.")
+            raise self._uncertain(Text("Another run sent the same request at the same time, and got no usable answer."))
+        self._notes.append(Text("An earlier submission of this request got no answer; it may have been billed too."))
         await self._update(state=UNCERTAIN)  # the user was told, and queued it again
         self._entry = None
         return None
@@ -172,10 +173,12 @@ class Drawing:
         """Whether something was told while this run was waiting, to the user of another one. Clocks may go back."""
         return 0 <= told - self._began <= self._waiting.elapsed + 1
 
-    def _supersede(self, entry: Entry, what: str) -> None:
+    def _supersede(self, entry: Entry, what: Text) -> None:
         """A new request takes the place of this one, as soon as it is accepted."""
         self._superseded = entry
-        self._notes.append(LOST_NOTE.format(what=what))
+        self._notes.append(
+            Text("An earlier {what} of this request can no longer be fetched, so it was sent anew.", what=what)
+        )
 
     async def _retire(self) -> None:
         """After the new request was written down, so that nothing delays that."""
@@ -212,10 +215,10 @@ class Drawing:
             refused = old and isinstance(error, PictureError | ServiceError) and self._entry.state != FAILED
             if not lost and not refused:
                 raise
-            self._supersede(self._entry, "picture" if isinstance(error, PictureError) else "task")
+            self._supersede(self._entry, Text("picture") if isinstance(error, PictureError) else Text("task"))
             raise Gone from None
         except Gone:
-            self._supersede(self._entry, "task")
+            self._supersede(self._entry, Text("task"))
             raise
         finally:
             self._waiting.heed_leaving()
@@ -258,7 +261,7 @@ class Drawing:
                 self._api, request.endpoint, request.body, self._waiting, submission=self, about=about
             )
             if request.endpoint.is_async and not tasks.is_id(read_task(body).task_id):
-                raise SubmissionUncertain("The service took the request but gave no task id.")
+                raise SubmissionUncertain(Text("The service took the request but gave no task id."))
             return body
         except SubmissionUncertain as error:
             assert self._entry is not None
@@ -267,18 +270,20 @@ class Drawing:
             await self._update(request_id=error.request_id)
             raise self._uncertain(error.what, error) from None
 
-    def _uncertain(self, what: str, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
+    def _uncertain(self, what: Text, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
         """Says what may have been billed, once; queued again after that, the request is sent anew."""
         assert self._entry is not None
         self._tell(UNCERTAIN)
-        price = ""
+        n = self._request.n
+        pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
         if self._request.price:
             amount, currency = self._request.price
-            price = f", {currency} {amount * self._request.n:g} at list price"
-        pictures = f"{self._request.n} picture{'s' if self._request.n > 1 else ''}{price}"
+            pictures = Text(
+                "{pictures}, {currency} {cost:g} at list price", pictures=pictures, currency=currency, cost=amount * n
+            )
         return SubmissionUncertain(
             what,
-            f"It may have been billed ({pictures}). " + UNCERTAIN_ADVICE,
+            Text("It may have been billed ({pictures}). {advice}", pictures=pictures, advice=UNCERTAIN_ADVICE),
             http_status=known.http_status if known else None,
             request_id=self._entry.request_id,
         )
@@ -314,7 +319,10 @@ class Drawing:
         assert self._entry is not None
         findable = self._entry.task_id or self._entry.drawn.links
         self._tell(LOST if findable else UNCERTAIN)
-        error.advice += LOST_ADVICE
+        error.advice = Text(
+            "{advice} Queue again to try once more; where it is lost for good, a new request is then sent and billed.",
+            advice=error.advice,
+        )
 
     def _tell(self, state: str) -> None:
         """Where nobody is there to hear it, the next run tells it."""
@@ -334,7 +342,7 @@ class Drawing:
         assert self._entry is not None
         if lookup.is_anothers(self._entry, answer):
             self._entry = await self._memory.give_back(self._entry)
-            raise self._uncertain("The only task in the account's list that could be this request is another's.")
+            raise self._uncertain(Text("The only task in the account's list that could be this request is another's."))
         request_id = self._entry.request_id or answer.request_id
         if answer.drawn.links:
             billed = len(answer.drawn.links)
@@ -368,5 +376,5 @@ class Drawing:
         if source == info.RESUMED and not shelf.downloads and drawn is None:
             source = info.STORED
         if entry.adopted:
-            notes.append("The answer to the submission was lost; its task was found in the account's list.")
+            notes.append(Text("The answer to the submission was lost; its task was found in the account's list."))
         return Outcome(entry, got, source, notes, drawing_seconds)

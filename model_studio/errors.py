@@ -31,11 +31,14 @@ ModelStudioError
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from .words import Text, join, translate
 
 
 class ModelStudioError(Exception):
-    """Base of all errors of this package.
+    """Base of all errors of this package. Shown as a str it is English, or speaks by its `translations`.
 
     what        what happened, one sentence
     advice      what to do about it
@@ -47,8 +50,8 @@ class ModelStudioError(Exception):
 
     def __init__(
         self,
-        what: str,
-        advice: str = "",
+        what: Text,
+        advice: Text | Literal[""] = "",
         *,
         code: str | None = None,
         http_status: int | None = None,
@@ -57,21 +60,28 @@ class ModelStudioError(Exception):
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.advice = advice
+        self.advice: Text | Literal[""] = advice
         self.code = code
         self.http_status = http_status
         self.request_id = request_id
         self.task_id = task_id
+        self.translations: Mapping[str, str] = {}
 
     def __str__(self) -> str:
-        facts = {
-            "code": self.code,
-            "HTTP": self.http_status,
-            "request id": self.request_id,
-            "task id": self.task_id,
-        }
-        known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        return " ".join(part for part in (self.what, self.advice, f"({known})" if known else "") if part)
+        return str(translate(self.text, self.translations))
+
+    @property
+    def text(self) -> str:
+        """What is shown of it, in English."""
+        facts = (
+            self.code and Text("code {code}", code=self.code),
+            self.http_status and Text("HTTP {status}", status=self.http_status),
+            self.request_id and Text("request id {id}", id=self.request_id),
+            self.task_id and Text("task id {id}", id=self.task_id),
+        )
+        known = [fact for fact in facts if fact]
+        told = Text("({facts})", facts=join("{before}, {after}", known)) if known else ""
+        return join("{before} {after}", (self.what, *filter(None, (self.advice, told))))
 
     def with_ids(self, *, request_id: str | None = None, task_id: str | None = None) -> ModelStudioError:
         """This error, told where it belongs; ids it already has stay."""
@@ -107,7 +117,7 @@ class SubmissionUncertain(ModelStudioError):
 class ServiceError(ModelStudioError):
     """The service refused, with a code. `retryable`: the same request may work later, and was not billed."""
 
-    def __init__(self, what: str, advice: str = "", *, retryable: bool = False, **facts: Any) -> None:
+    def __init__(self, what: Text, advice: Text | Literal[""] = "", *, retryable: bool = False, **facts: Any) -> None:
         super().__init__(what, advice, **facts)
         self.retryable = retryable
 

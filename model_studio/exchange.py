@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from .peers import NotPublic, PublicPool
+from .words import Text
 
 USER_AGENT = "model-studio-text2image/0.1"
 _PIECE = 16 * 1024  # bytes
@@ -77,7 +78,7 @@ class Answer:
 class ExchangeFailed(Exception):
     """No whole answer. `reason`: why, in words without addresses or secrets."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Text) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -145,14 +146,14 @@ def _send(session: requests.Session, call: Call) -> Answer:
     except requests.RequestException as error:
         raise _failure(error, call) from None
     except urllib3.exceptions.LocationValueError:
-        raise NeverSent("the address or the proxy setting is not valid") from None
+        raise NeverSent(Text("the address or the proxy setting is not valid")) from None
     except (ExchangeFailed, NotPublic):
         raise
     except Exception as error:
         if "CA certificate" in str(error):
-            raise NeverSent("the file of REQUESTS_CA_BUNDLE or SSL_CERT_FILE cannot be read") from None
+            raise NeverSent(Text("the file of REQUESTS_CA_BUNDLE or SSL_CERT_FILE cannot be read")) from None
         # requests lets some faults through as they are; whatever it was, the request may have arrived.
-        raise LineBroken(f"the exchange failed ({type(error).__name__})") from None
+        raise LineBroken(Text("the exchange failed ({kind})", kind=type(error).__name__)) from None
 
 
 def _read(response: requests.Response, call: Call, end: float) -> bytes:
@@ -160,13 +161,13 @@ def _read(response: requests.Response, call: Call, end: float) -> bytes:
     for piece in response.iter_content(_PIECE):
         pieces += piece
         if len(pieces) > call.max_bytes:
-            raise TooLarge(f"more than {call.max_bytes // 2**20} MiB")
+            raise TooLarge(Text("more than {limit} MiB", limit=call.max_bytes // 2**20))
         if time.monotonic() > end:
             raise too_slow(call)
     length = response.headers.get("Content-Length", "")
     # urllib3 before 2.0 ends without an error when the line breaks in the middle.
     if not response.headers.get("Content-Encoding") and is_number(length) and len(pieces) < int(length):
-        raise LineBroken(f"the answer broke off after {len(pieces)} of {length} bytes")
+        raise LineBroken(Text("the answer broke off after {count} of {length} bytes", count=len(pieces), length=length))
     return bytes(pieces)
 
 
@@ -190,33 +191,35 @@ _HIDE_SIGNATURES = _HideSignatures()
 
 
 def too_slow(call: Call) -> LineBroken:
-    return LineBroken(f"the answer was not complete after {call.timeouts.total:g} s")
+    return LineBroken(Text("the answer was not complete after {seconds:g} s", seconds=call.timeouts.total))
 
 
-# Why a connection was never made, by urllib3's class of the cause (NameResolutionError came with urllib3 2).
+# Templates of Texts: why a connection was never made, by urllib3's class of the cause (NameResolutionError came with
+# urllib3 2).
 _NEVER_SENT = {
     "NameResolutionError": "the host name could not be resolved",
-    "ConnectTimeoutError": "no connection within {connect:g} s",
+    "ConnectTimeoutError": "no connection within {seconds:g} s",
     "NewConnectionError": "the connection was refused or the host is unreachable",
 }
 
 
 def _failure(error: requests.RequestException, call: Call) -> ExchangeFailed:
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return NeverSent("the address or the proxy setting is not valid")
+        return NeverSent(Text("the address or the proxy setting is not valid"))
     cause = getattr(error.args[0] if error.args else None, "reason", None)
-    through = ""
-    if isinstance(cause, urllib3.exceptions.ProxyError):
+    if at_proxy := isinstance(cause, urllib3.exceptions.ProxyError):
         # Only its own cause tells whether the proxy was reached: urllib3 1.26 wraps later faults too.
-        cause, through = cause.original_error, "at the proxy, "
+        cause = cause.original_error
         if str(cause).startswith("Tunnel connection failed"):
-            return NeverSent("the proxy refused to connect")
+            return NeverSent(Text("the proxy refused to connect"))
     for kind in type(cause).__mro__:
-        if reason := _NEVER_SENT.get(kind.__name__):
-            return NeverSent(through + reason.format(connect=call.timeouts.connect))
+        if template := _NEVER_SENT.get(kind.__name__):
+            reason = Text(template, seconds=call.timeouts.connect)
+            return NeverSent(Text("at the proxy, {reason}", reason=reason) if at_proxy else reason)
     if isinstance(cause, urllib3.exceptions.SSLError) and isinstance(cause.args[0], ssl.SSLCertVerificationError):
-        return NeverSent("the host's certificate is not trusted by this machine")
+        return NeverSent(Text("the host's certificate is not trusted by this machine"))
     if isinstance(error, requests.Timeout):
-        return LineBroken(f"no answer within {call.timeouts.read:g} s")
-    amid = isinstance(error, requests.exceptions.ChunkedEncodingError)
-    return LineBroken("the connection broke" + (" in the middle of the answer" if amid else ""))
+        return LineBroken(Text("no answer within {seconds:g} s", seconds=call.timeouts.read))
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return LineBroken(Text("the connection broke in the middle of the answer"))
+    return LineBroken(Text("the connection broke"))

@@ -12,6 +12,7 @@ from .pictures import Picture
 from .regions import ApiHost
 from .transport import Transport
 from .waiting import DeadlinePassed, Waiting, start
+from .words import Text
 
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took
 
@@ -26,26 +27,26 @@ class Shelf(Protocol):
 
 async def fetch(
     transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, shelf: Shelf
-) -> tuple[list[Picture], list[str]]:
+) -> tuple[list[Picture], list[Text]]:
     """The pictures in the service's order, and notes on those that cannot be had. What is fetched is kept first.
 
     Raises NoPictures where none was drawn, the first picture's PictureError where none arrives, Interrupted.
     """
     if not drawn.links and drawn.failures:
         raise NoPictures(
-            f"The service drew no picture: {'; '.join(dict.fromkeys(drawn.failures))}.",
-            "Failed pictures are not billed. Try another seed or prompt.",
+            Text("The service drew no picture: {failures}.", failures="; ".join(dict.fromkeys(drawn.failures))),
+            Text("Failed pictures are not billed. Try another seed or prompt."),
         )
     if not drawn.links:
         raise NoPictures(
-            "The service says it is done, but gave no picture.",
-            "It may be billed. Look at the usage page of the console, and report this with the request id.",
+            Text("The service says it is done, but gave no picture."),
+            Text("It may be billed. Look at the usage page of the console, and report this with the request id."),
         )
     waiting.extend(PATIENCE)
     arrived = 0
 
     def tell() -> None:
-        waiting.tell(f"downloading {arrived}/{len(drawn.links)}", timed=False)
+        waiting.tell(Text("downloading {arrived}/{count}", arrived=arrived, count=len(drawn.links)), timed=False)
 
     async def one(number: int, link: str) -> Picture | PictureError:
         nonlocal arrived
@@ -66,8 +67,8 @@ async def fetch(
     errors = [outcome for outcome in outcomes if isinstance(outcome, PictureError)]
     if not got:
         raise errors[0]
-    notes = [f"A picture was not drawn: {failure}." for failure in drawn.failures]
-    notes += [f"A picture was lost: {error}" for error in errors]
+    notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
+    notes += [Text("A picture was lost: {error}", error=error.text) for error in errors]
     notes += dict.fromkeys(picture.note for picture in got if picture.note)
     return got, notes
 
@@ -92,4 +93,4 @@ async def _download(transport: Transport, host: ApiHost, link: str, waiting: Wai
             content = await transport.picture(address, waiting)
             return await waiting.run(pictures.decode, content, shown), content
     except DeadlinePassed:
-        raise pictures.unreachable(shown, "the time is over") from None
+        raise pictures.unreachable(shown, Text("the time is over")) from None

@@ -10,6 +10,7 @@ from .answers import Drawn
 from .pictures import Picture
 from .request import ImageRequest
 from .waiting import Waiting
+from .words import Text
 
 # Where a result came from.
 NEW = "new"
@@ -31,18 +32,24 @@ def cost(request: ImageRequest, count: int, source: str) -> dict[str, Any] | Non
     if request.price is None:
         return None
     amount, currency = request.price
-    basis = f"list price ({request.model.sources['prices']})" if source == NEW else f"{source}: paid for before"
+    basis = (
+        Text("list price ({source})", source=request.model.sources["prices"])
+        if source == NEW
+        else Text("{source}: paid for before", source=source)
+    )
     return {"amount": round(amount * count, 4) if source == NEW else 0.0, "currency": currency, "basis": basis}
 
 
-def surprises(request: ImageRequest, got: list[Picture]) -> list[str]:
+def surprises(request: ImageRequest, got: list[Picture]) -> list[Text]:
     """Notes on what is not as it was asked for."""
     notes = []
     if len(got) != request.n:
-        notes.append(f"{request.n} pictures were asked for, {len(got)} came.")
+        notes.append(Text("{n} pictures were asked for, {count} came.", n=request.n, count=len(got)))
     other = dict.fromkeys(picture.size for picture in got if picture.size != str(request.size))
     if other:
-        notes.append(f"{request.size} was asked for; the service drew {', '.join(other)}.")
+        notes.append(
+            Text("{size} was asked for; the service drew {others}.", size=request.size, others=", ".join(other))
+        )
     return notes
 
 

@@ -11,6 +11,7 @@ from .ledger import Entry
 from .memory import Memory
 from .transport import Transport
 from .waiting import DeadlinePassed, Waiting
+from .words import Text
 
 # The list may lag behind: seconds before each look.
 PAUSES = (1, 2, 4)
@@ -30,7 +31,7 @@ async def adopt(transport: Transport, api: Api, entry: Entry, memory: Memory, wa
     """
     waiting.extend(PATIENCE)
     for pause in PAUSES:
-        waiting.tell("looking for the task in the account's list")
+        waiting.tell(Text("looking for the task in the account's list"))
         try:
             await waiting.sleep(pause)
             possible = await _candidates(transport, api, entry, memory, waiting)

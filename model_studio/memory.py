@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from .errors import ConfigurationError, TaskTimeout
 from .ledger import LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable, Order, new_entry
 from .waiting import DeadlinePassed, Waiting, start
+from .words import Text
 
 log = logging.getLogger(__name__)
 TRIES = 2
@@ -39,7 +40,7 @@ class Memory:
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger = ledger
         self.rules = rules
-        self.notes: list[str] = []
+        self.notes: list[Text] = []
         self._reason = ""  # why the ledger could not be used last time
         self._lost_sight = False  # whether this run does without the ledger
 
@@ -61,13 +62,13 @@ class Memory:
                 if self._is_ours(fingerprint, claim):
                     yield
                     return
-            waiting.tell("waiting for the same request of another run,")
+            waiting.tell(Text("waiting for the same request of another run,"))
             try:
                 await waiting.sleep(CLAIM_PAUSE)
             except DeadlinePassed:
                 raise TaskTimeout(
-                    f"After {waiting.elapsed:.0f} s another run still works at the same request.",
-                    "Nothing was sent. Run again: its pictures will be in the store, or its task is taken up.",
+                    Text("After {seconds:.0f} s another run still works at the same request.", seconds=waiting.elapsed),
+                    Text("Nothing was sent. Run again: its pictures will be in the store, or its task is taken up."),
                 ) from None
 
     def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
@@ -76,7 +77,7 @@ class Memory:
         try:
             return claim.enter_context(self.ledger.claims.attempt(fingerprint))
         except (OSError, NotImplementedError) as error:
-            self.note(f"Equal requests of other runs cannot be seen: {_why(error)}.")
+            self.note(Text("Equal requests of other runs cannot be seen: {reason}.", reason=_why(error)))
             return True
 
     async def begin(
@@ -92,8 +93,11 @@ class Memory:
         written = await self._try(self.ledger.begin, entry, allowed)
         if written is None and allowed is not None:
             raise ConfigurationError(
-                f"MODEL_STUDIO_DAILY_BUDGET cannot be kept, since the ledger cannot be used: {self._reason}.",
-                "Nothing was sent. Make the ledger's folder writable, or unset the budget.",
+                Text(
+                    "MODEL_STUDIO_DAILY_BUDGET cannot be kept, since the ledger cannot be used: {reason}.",
+                    reason=self._reason,
+                ),
+                Text("Nothing was sent. Make the ledger's folder writable, or unset the budget."),
             )
         return written or entry
 
@@ -106,7 +110,7 @@ class Memory:
             return await self._try(self.ledger.update, entry, **values) or replace(entry, **values)
         except sqlite3.IntegrityError:  # an absurd answer: the id of another record's task
             task_id = values.pop("task_id", entry.task_id)
-            self.note(f"The service gave task {task_id} for two requests.")
+            self.note(Text("The service gave task {task_id} for two requests.", task_id=task_id))
             return replace(await self.update(replace(entry, task_id=None), **values), task_id=task_id)
 
     async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
@@ -167,10 +171,10 @@ class Memory:
                 for notice in self.ledger.database.take_notices():
                     self.note(notice)
                 return result
-        self.note(f"Nothing is kept, since the ledger cannot be used: {self._reason}.")
+        self.note(Text("Nothing is kept, since the ledger cannot be used: {reason}.", reason=self._reason))
         return None
 
-    def note(self, note: str) -> None:
+    def note(self, note: Text) -> None:
         """Tells users something once, in the log too."""
         if note not in self.notes:
             log.warning(note)

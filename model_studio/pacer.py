@@ -18,6 +18,7 @@ from typing import Any
 from .catalog.model import RateLimit
 from .exchange import Answer, is_number
 from .waiting import SLICE, Interrupted, Waiting
+from .words import Text
 
 QUERIES = RateLimit(20, 1)  # reading, canceling and listing tasks, per account (documentation: Rate limits)
 
@@ -189,7 +190,7 @@ class Pacer:
         return gate
 
 
-async def _stand(line: _Line, waiting: Waiting, left: Callable[[int], float], text: Callable[[float], str]) -> None:
+async def _stand(line: _Line, waiting: Waiting, left: Callable[[int], float], text: Callable[[float], Text]) -> None:
     """Waits until the run is the first in line and nothing is left to wait for; uncounted, and shown on the node.
 
     `left`: seconds that a position in the line has to wait, infinite where nobody knows; `text`: shows them.
@@ -215,12 +216,14 @@ def _is_last_of_its_run(stand: _Stand, line: _Line) -> bool:
     return next(other for other in reversed(line) if other.waiting is stand.waiting) is stand
 
 
-def _turn_text(seconds: float) -> str:
-    return f"waiting for the rate limit, {seconds:.0f} s"
+def _turn_text(seconds: float) -> Text:
+    return Text("waiting for the rate limit, {seconds:.0f} s", seconds=seconds)
 
 
-def _place_text(places: float) -> str:
-    return f"waiting for a free place, {places:.0f} {'task' if places == 1 else 'tasks'} at a time"
+def _place_text(places: float) -> Text:
+    if places == 1:
+        return Text("waiting for a free place, 1 task at a time")
+    return Text("waiting for a free place, {places:.0f} tasks at a time", places=places)
 
 
 def _retry_after(answer: Answer | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 from .errors import PictureBroken, PictureError, PictureExpired, PictureRefused, PictureUnreachable
 from .exchange import Answer
 from .regions import ApiHost, is_vendor_host
+from .words import Text
 
 # Twice the largest area any model draws (wan2.7-image-pro, 4096*4096).
 MAX_PIXELS = 2 * 4096 * 4096
@@ -23,6 +24,8 @@ MAX_BYTES = 112 * 2**20
 _LINK = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?/[!-\[\]-~]*")
 _PORTS = {"https": "443", "http": "80"}
 _PNG_END = b"IEND\xaeB`\x82"
+_REPORT = Text("Please report this with the request id.")
+_KEPT = Text("it is kept for 24 hours, and fetching it costs nothing.")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Picture:
     """A decoded picture: [H, W, 3] RGB, uint8 or (for a 16-bit file) uint16. `note`: what a user should know of it."""
 
     pixels: npt.NDArray[Any]
-    note: str = ""
+    note: Text | Literal[""] = ""
 
     @property
     def size(self) -> str:
@@ -40,7 +43,7 @@ class Picture:
 
 def host_of(link: str) -> str:
     """The host alone: the rest of a link is signed and opens the picture to anyone."""
-    return urlsplit(link).hostname or "an unknown host"
+    return urlsplit(link).hostname or Text("an unknown host")
 
 
 def check_link(link: str, api: ApiHost) -> str:
@@ -48,7 +51,7 @@ def check_link(link: str, api: ApiHost) -> str:
     # Only what every parser of addresses reads the same way: letters, no backslashes, blanks or logins.
     match = _LINK.fullmatch(link)
     if match is None:
-        raise PictureRefused("The service sent a link that is no plain address.", _REPORT)
+        raise PictureRefused(Text("The service sent a link that is no plain address."), _REPORT)
     parts = urlsplit(link)
     own = urlsplit(api.base_url)
     if api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
@@ -57,8 +60,8 @@ def check_link(link: str, api: ApiHost) -> str:
         # Older answers carry http links (recorded); the same object is served over https.
         return link if match["scheme"] == "https" else urlunsplit(parts._replace(scheme="https", netloc=match["host"]))
     raise PictureRefused(
-        f"The service sent a link to {match['host']}, which is not the vendor's.",
-        "It was not opened. " + _REPORT,
+        Text("The service sent a link to {host}, which is not the vendor's.", host=match["host"]),
+        Text("It was not opened. {advice}", advice=_REPORT),
     )
 
 
@@ -66,28 +69,42 @@ def refusal(host: str, answer: Answer) -> PictureError:
     """The error for a picture host's answer that says no for good."""
     if answer.status in (403, 404):
         expired = b"expired" in answer.content[:2000].lower()
-        what = f"The link to a finished picture at {host} " + ("has expired." if expired else "does not work.")
-        return PictureExpired(what, "Links work for 24 hours after the picture was made.", http_status=answer.status)
+        return PictureExpired(
+            Text("The link to a finished picture at {host} has expired.", host=host)
+            if expired
+            else Text("The link to a finished picture at {host} does not work.", host=host),
+            Text("Links work for 24 hours after the picture was made."),
+            http_status=answer.status,
+        )
     if 300 <= answer.status < 400:
-        return PictureRefused(f"{host} wants to redirect the download of a picture.", "It was not followed. " + _REPORT)
-    return PictureRefused(f"{host} refused to give out a picture.", _REPORT, http_status=answer.status)
+        return PictureRefused(
+            Text("{host} wants to redirect the download of a picture.", host=host),
+            Text("It was not followed. {advice}", advice=_REPORT),
+        )
+    return PictureRefused(Text("{host} refused to give out a picture.", host=host), _REPORT, http_status=answer.status)
 
 
-def too_large(host: str, reason: str) -> PictureRefused:
-    return PictureRefused(f"The file of a picture at {host} is too large: {reason}.", _REPORT)
+def too_large(host: str, reason: Text) -> PictureRefused:
+    return PictureRefused(
+        Text("The file of a picture at {host} is too large: {reason}.", host=host, reason=reason), _REPORT
+    )
 
 
 def not_public(host: str, address: str) -> PictureRefused:
     return PictureRefused(
-        f"The host of a picture, {host}, leads to a private address ({address}) from this machine.",
-        "It was not opened. Check this machine's DNS and proxy, and run again: " + _KEPT,
+        Text(
+            "The host of a picture, {host}, leads to a private address ({address}) from this machine.",
+            host=host,
+            address=address,
+        ),
+        Text("It was not opened. Check this machine's DNS and proxy, and run again: {kept}", kept=_KEPT),
     )
 
 
 def unreachable(host: str, trouble: str) -> PictureUnreachable:
     return PictureUnreachable(
-        f"A finished picture could not be fetched from {host}: {trouble}.",
-        "Check the network, and run again: " + _KEPT,
+        Text("A finished picture could not be fetched from {host}: {trouble}.", host=host, trouble=trouble),
+        Text("Check the network, and run again: {kept}", kept=_KEPT),
     )
 
 
@@ -108,11 +125,11 @@ def decode(content: bytes, host: str) -> Picture:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
             return _to_rgb(image)
     except Image.DecompressionBombError:
-        raise _too_many_pixels(host, "its header says") from None
+        raise _too_many_pixels(host, Text("its header says")) from None
     except PictureError:
         raise
     except Exception as error:  # Pillow meets damaged files with IndexError, SyntaxError, struct.error and others
-        raise _broken(host, f"it cannot be decoded ({type(error).__name__})") from None
+        raise _broken(host, Text("it cannot be decoded ({kind})", kind=type(error).__name__)) from None
 
 
 def to_float(pictures: list[Picture]) -> list[npt.NDArray[np.float32]]:
@@ -139,10 +156,10 @@ def _check_whole(content: bytes, host: str) -> None:
     elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         whole = len(content) >= int.from_bytes(content[4:8], "little") + 8
     else:
-        begins = "a web page" if content.lstrip()[:1] == b"<" else "no PNG, JPEG or WebP"
-        raise _broken(host, f"it is {begins}")
+        is_page = content.lstrip()[:1] == b"<"
+        raise _broken(host, Text("it is a web page") if is_page else Text("it is no PNG, JPEG or WebP"))
     if not whole:
-        raise _broken(host, f"it breaks off after {len(content)} bytes")
+        raise _broken(host, Text("it breaks off after {count} bytes", count=len(content)))
 
 
 def _to_rgb(image: Image.Image) -> Picture:
@@ -155,20 +172,16 @@ def _to_rgb(image: Image.Image) -> Picture:
         if image.getchannel("A").getextrema() != (255, 255):
             white = Image.new("RGBA", image.size, "white")
             rgb = Image.alpha_composite(white, image).convert("RGB")
-            return Picture(np.asarray(rgb), "A picture has transparent parts; they were laid over white.")
+            return Picture(np.asarray(rgb), Text("A picture has transparent parts; they were laid over white."))
     return Picture(np.asarray(image.convert("RGB")))
 
 
-_REPORT = "Please report this with the request id."
-_KEPT = "it is kept for 24 hours, and fetching it costs nothing."
-
-
 def _too_many_pixels(host: str, size: str) -> PictureRefused:
-    return PictureRefused(f"A picture at {host} is too large to open ({size}).", _REPORT)
+    return PictureRefused(Text("A picture at {host} is too large to open ({size}).", host=host, size=size), _REPORT)
 
 
-def _broken(host: str, how: str) -> PictureBroken:
+def _broken(host: str, how: Text) -> PictureBroken:
     return PictureBroken(
-        f"The file of a finished picture at {host} is damaged: {how}.",
-        "Run again: " + _KEPT,
+        Text("The file of a finished picture at {host} is damaged: {how}.", host=host, how=how),
+        Text("Run again: {kept}", kept=_KEPT),
     )

@@ -11,6 +11,7 @@ from .api import Api
 from .errors import ServiceError
 from .transport import Transport
 from .waiting import DeadlinePassed, Waiting
+from .words import Text
 
 
 class Polling:
@@ -57,7 +58,7 @@ class Polling:
                     self._tell(waiting)
                     await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
         except DeadlinePassed as passed:
-            raise tasks.timeout(self.open, waiting.clock.now() - began, str(passed)) from None
+            raise tasks.timeout(self.open, waiting.clock.now() - began, passed.trouble) from None
         return self.ended
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:
@@ -69,7 +70,7 @@ class Polling:
     def _tell(self, waiting: Waiting) -> None:
         count, still = len(self._answers), self.open
         if count > 1:
-            waiting.tell(f"{count - len(still)}/{count} tasks done,")
+            waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()
         waiting.tell(tasks.WORDS.get(state, state), about=self._about if state == tasks.RUNNING else None)

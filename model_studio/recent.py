@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 
 from .ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable
+from .words import Text, join
 
 COUNT = 10
 PROMPT_LENGTH = 40  # characters
 _WORDS = {
-    SENDING: "being sent",
-    UNCERTAIN: "uncertain",
-    SUBMITTED: "under way",
-    DRAWN: "finished",
-    LOST: "lost",
-    FAILED: "failed",
+    SENDING: Text("being sent"),
+    UNCERTAIN: Text("uncertain"),
+    SUBMITTED: Text("under way"),
+    DRAWN: Text("finished"),
+    LOST: Text("lost"),
+    FAILED: Text("failed"),
 }
 
 
@@ -24,20 +25,30 @@ def tasks_text(ledger: Ledger, store_limit: int) -> str:
         entries = ledger.recent(COUNT, tasks_only=True)
         stored = ledger.stored_bytes()
     except LedgerUnavailable as error:
-        return f"The ledger of earlier tasks cannot be read: {error.reason}."
-    lines = ["The last tasks, newest first:", *map(_line, entries)] if entries else ["There are no tasks yet."]
-    of_all = f" of {_size(store_limit)}" if store_limit else ", and no more are kept"
-    return "\n".join([*lines, f"The ledger and its pictures ({_size(stored)}{of_all}) are in {ledger.folder}."])
+        return Text("The ledger of earlier tasks cannot be read: {reason}.", reason=error.reason)
+    head = Text("The last tasks, newest first:") if entries else Text("There are no tasks yet.")
+    where = {"stored": _size(stored), "limit": _size(store_limit), "folder": ledger.folder}
+    foot = (
+        Text("The ledger and its pictures ({stored} of {limit}) are in {folder}.", **where)
+        if store_limit
+        else Text("The ledger and its pictures ({stored}, and no more are kept) are in {folder}.", **where)
+    )
+    return join("{before}\n{after}", [head, *map(_line, entries), foot])
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry) -> Text:
     when = time.strftime("%m-%d %H:%M", time.localtime(entry.created))
     prompt = " ".join(entry.order.prompt.split())
     if len(prompt) > PROMPT_LENGTH:
         prompt = prompt[: PROMPT_LENGTH - 1] + "…"
-    state = "stored" if entry.is_stored else _WORDS[entry.state]
-    told = f'"{prompt}"' if prompt else "created elsewhere"
-    return f"{when}  {entry.order.model or 'model not known'}  {told}  {state}  {entry.task_id}"
+    return Text(
+        "{when}  {model}  {prompt}  {state}  {task_id}",
+        when=when,
+        model=entry.order.model or Text("model not known"),
+        prompt=f'"{prompt}"' if prompt else Text("created elsewhere"),
+        state=Text("stored") if entry.is_stored else _WORDS[entry.state],
+        task_id=entry.task_id,
+    )
 
 
 def _size(count: int) -> str:

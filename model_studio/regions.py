@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from .catalog import BEIJING, SINGAPORE, VIRGINIA
 from .errors import ConfigurationError, InvalidRequest
+from .words import Text
 
 AUTO = "auto"
 # Shared hosts: specification for the first two, Wan API reference for the third.
@@ -43,7 +44,10 @@ def api_host(region: str, environ: Mapping[str, str]) -> ApiHost:
     Raises InvalidRequest for a region that is not in the list, ConfigurationError for a setting that cannot work.
     """
     if region != AUTO and region not in REGIONS:
-        raise InvalidRequest(f"Region {region!r} is unknown.", f"Choose one of {', '.join((AUTO, *REGIONS))}.")
+        raise InvalidRequest(
+            Text("Region {region!r} is unknown.", region=region),
+            Text("Choose one of {choices}.", choices=", ".join((AUTO, *REGIONS))),
+        )
     override = environ.get("DASHSCOPE_HTTP_BASE_URL", "").strip()
     if override:
         return _replaced(region, override.rstrip("/"), environ)
@@ -73,22 +77,27 @@ def _replaced(region: str, url: str, environ: Mapping[str, str]) -> ApiHost:
         valid = False
     if not valid or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(
-            "DASHSCOPE_HTTP_BASE_URL is no usable address.", "It looks like https://dashscope.aliyuncs.com/api/v1."
+            Text("DASHSCOPE_HTTP_BASE_URL is no usable address."),
+            Text("It looks like https://dashscope.aliyuncs.com/api/v1."),
         )
     if not re.search(r"/api/v\d+$", parts.path):
         raise ConfigurationError(
-            f"DASHSCOPE_HTTP_BASE_URL leads to {parts.netloc}{parts.path}, which is not the API.",
-            "The address ends in /api/v1, for instance https://dashscope.aliyuncs.com/api/v1.",
+            Text(
+                "DASHSCOPE_HTTP_BASE_URL leads to {address}, which is not the API.",
+                address=parts.netloc + parts.path,
+            ),
+            Text("The address ends in /api/v1, for instance https://dashscope.aliyuncs.com/api/v1."),
         )
     if parts.scheme == "http" and is_vendor_host(parts.hostname):
         raise ConfigurationError(
-            "DASHSCOPE_HTTP_BASE_URL would send your key unencrypted.", "Write https:// instead of http://."
+            Text("DASHSCOPE_HTTP_BASE_URL would send your key unencrypted."),
+            Text("Write https:// instead of http://."),
         )
     home = _region_of_host(parts.hostname or "")
     if region != AUTO and home is not None and home != region:
         raise ConfigurationError(
-            f"DASHSCOPE_HTTP_BASE_URL leads to {home}, but the node asks for {region}.",
-            f"Set region to auto or {home}, or unset DASHSCOPE_HTTP_BASE_URL.",
+            Text("DASHSCOPE_HTTP_BASE_URL leads to {home}, but the node asks for {region}.", home=home, region=region),
+            Text("Set region to auto or {home}, or unset DASHSCOPE_HTTP_BASE_URL.", home=home),
         )
     if region == AUTO:
         region = home or _default_region(environ)
@@ -107,8 +116,8 @@ def _default_region(environ: Mapping[str, str]) -> str:
     named = environ.get("DASHSCOPE_API_REGION", "").strip()
     if named and named not in REGIONS:
         raise ConfigurationError(
-            f"DASHSCOPE_API_REGION is {named!r}, which is no region with text-to-image models.",
-            f"Set it to one of {', '.join(REGIONS)}.",
+            Text("DASHSCOPE_API_REGION is {name!r}, which is no region with text-to-image models.", name=named),
+            Text("Set it to one of {choices}.", choices=", ".join(REGIONS)),
         )
     if named:
         return named
@@ -122,7 +131,7 @@ def _workspace(environ: Mapping[str, str]) -> str:
     workspace = environ.get("DASHSCOPE_WORKSPACE_ID", "").strip()
     if not _WORKSPACE_ID.fullmatch(workspace):
         raise ConfigurationError(
-            "DASHSCOPE_WORKSPACE_ID is missing or no workspace id.",
-            "It becomes a part of the host name: letters, digits, - and _, at most 64, for instance llm-abc123.",
+            Text("DASHSCOPE_WORKSPACE_ID is missing or no workspace id."),
+            Text("It becomes a part of the host name: letters, digits, - and _, at most 64, for instance llm-abc123."),
         )
     return workspace

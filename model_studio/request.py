@@ -11,6 +11,7 @@ from . import catalog
 from .catalog import Endpoint, Model, Size
 from .catalog.sizes import OneOf
 from .errors import InvalidRequest
+from .words import Text, join
 
 CUSTOM = "custom"
 MAX_SEED = 2**31 - 1  # Qwen-Image and Wan API references
@@ -39,7 +40,7 @@ class ImageRequest:
     negative_prompt: str
     prompt_extend: bool
     watermark: bool
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
     @property
     def body(self) -> dict[str, Any]:
@@ -89,7 +90,9 @@ def plan(
     check_region(entry, region)
     check_n(entry, n)
     if not 0 <= seed <= MAX_SEED:
-        raise InvalidRequest(f"seed {seed} is out of range.", f"It goes from 0 to {MAX_SEED}.")
+        raise InvalidRequest(
+            Text("seed {seed} is out of range.", seed=seed), Text("It goes from 0 to {most}.", most=MAX_SEED)
+        )
     endpoint = check_call_mode(entry, call_mode)
     size = check_size(entry, aspect_ratio, width, height)
     return ImageRequest(
@@ -114,20 +117,25 @@ def plan(
 def check_types(given: Mapping[str, Any]) -> None:
     for name, kind in _TYPES.items():
         if name in given and type(given[name]) is not kind:
-            raise InvalidRequest(f"{name} is {given[name]!r:.80}.", f"Link or enter a value of type {kind.__name__}.")
+            raise InvalidRequest(
+                Text("{name} is {value!r:.80}.", name=name, value=given[name]),
+                Text("Link or enter a value of type {type}.", type=kind.__name__),
+            )
 
 
 def check_model(name: str, models: Sequence[Model]) -> Model:
     model = catalog.find(name)
     if model is None or model not in models:
         known = ", ".join(model.name for model in models)
-        raise InvalidRequest(f"The model {name!r} cannot be used here.", f"Choose one of {known}.")
+        raise InvalidRequest(
+            Text("The model {name!r} cannot be used here.", name=name), Text("Choose one of {choices}.", choices=known)
+        )
     return model
 
 
 def check_prompt(prompt: str) -> None:
     if not prompt.strip():
-        raise InvalidRequest("The prompt is empty.", "Describe the picture you want.")
+        raise InvalidRequest(Text("The prompt is empty."), Text("Describe the picture you want."))
     check_text("prompt", prompt)
 
 
@@ -135,7 +143,7 @@ def prompts_in(text: str) -> list[str]:
     """One prompt per line, without the empty ones. Raises InvalidRequest where there is none."""
     prompts = [line.strip() for line in text.splitlines() if line.strip()]
     if not prompts:
-        raise InvalidRequest("The list holds no prompt.", "Write one prompt per line.")
+        raise InvalidRequest(Text("The list holds no prompt."), Text("Write one prompt per line."))
     return prompts
 
 
@@ -144,35 +152,46 @@ def check_text(name: str, value: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise InvalidRequest(
-            f"The {name} holds half of a character (U+{ord(value[error.start]):04X}, number {error.start + 1}).",
-            "Delete it, or enter it anew; it is often an emoji that was cut in two.",
+            Text(
+                "The {name} holds half of a character (U+{code:04X}, number {number}).",
+                name=name,
+                code=ord(value[error.start]),
+                number=error.start + 1,
+            ),
+            Text("Delete it, or enter it anew; it is often an emoji that was cut in two."),
         ) from None
 
 
 def check_region(model: Model, region: str) -> None:
     if region not in model.ids:
         raise InvalidRequest(
-            f"{model.name} is not offered in region {region}.",
-            f"It is in {' and '.join(model.ids)}; or choose another model.",
+            Text("{model} is not offered in region {region}.", model=model.name, region=region),
+            Text("It is in {regions}; or choose another model.", regions=join("{before} and {after}", model.ids)),
         )
 
 
 def check_n(model: Model, n: int) -> None:
     if not 1 <= n <= model.max_n:
-        allowed = "1" if model.max_n == 1 else f"1 to {model.max_n}"
-        raise InvalidRequest(f"{model.name} cannot make {n} pictures in one request.", f"Set n to {allowed}.")
+        raise InvalidRequest(
+            Text("{model} cannot make {n} pictures in one request.", model=model.name, n=n),
+            Text("Set n to 1.") if model.max_n == 1 else Text("Set n to 1 to {most}.", most=model.max_n),
+        )
 
 
 def check_call_mode(model: Model, call_mode: str) -> Endpoint:
     """The endpoint for a call mode. `auto` prefers tasks: a task has an id by which its pictures can be found again."""
     endpoints = {"auto": model.task or model.sync, "sync": model.sync, "async": model.task}
     if call_mode not in endpoints:
-        raise InvalidRequest(f"call_mode {call_mode!r} is unknown.", f"Choose one of {', '.join(CALL_MODES)}.")
+        raise InvalidRequest(
+            Text("call_mode {call_mode!r} is unknown.", call_mode=call_mode),
+            Text("Choose one of {choices}.", choices=", ".join(CALL_MODES)),
+        )
     endpoint = endpoints[call_mode]
     if endpoint is None:
         possible = [mode for mode, found in endpoints.items() if found]
         raise InvalidRequest(
-            f"{model.name} cannot be called in mode {call_mode}.", f"Set call_mode to {' or '.join(possible)}."
+            Text("{model} cannot be called in mode {call_mode}.", model=model.name, call_mode=call_mode),
+            Text("Set call_mode to {modes}.", modes=join("{before} or {after}", possible)),
         )
     return endpoint
 
@@ -182,49 +201,73 @@ def check_size(model: Model, aspect_ratio: str, width: int, height: int) -> Size
     if aspect_ratio != CUSTOM:
         if aspect_ratio not in model.ratio_sizes:
             choices = ", ".join((*catalog.ASPECT_RATIOS, CUSTOM))
-            raise InvalidRequest(f"aspect_ratio {aspect_ratio!r} is unknown.", f"Choose one of {choices}.")
+            raise InvalidRequest(
+                Text("aspect_ratio {aspect_ratio!r} is unknown.", aspect_ratio=aspect_ratio),
+                Text("Choose one of {choices}.", choices=choices),
+            )
         return model.ratio_sizes[aspect_ratio]
     size = Size(width, height)
     if min(width, height) < 1 or not any(rule.accepts(size) for rule in model.size_rules):
         rule = model.size_rules[-1]
-        recommended = f" Recommended: {', '.join(map(str, model.ratio_sizes.values()))}."
+        recommended = ", ".join(map(str, model.ratio_sizes.values()))
         raise InvalidRequest(
-            f"{model.name} cannot draw {size}.", f"It takes {rule}." + ("" if isinstance(rule, OneOf) else recommended)
+            Text("{model} cannot draw {size}.", model=model.name, size=size),
+            Text("It takes {rule}.", rule=rule.text)
+            if isinstance(rule, OneOf)
+            else Text("It takes {rule}. Recommended: {sizes}.", rule=rule.text, sizes=recommended),
         )
     return size
 
 
-def size_notes(model: Model, size: Size) -> list[str]:
+def size_notes(model: Model, size: Size) -> list[Text]:
     """Where sources disagree about the size."""
     return [
-        f"{size} may be refused by {model.name}: it takes {rule} ({rule.source})."
+        Text(
+            "{size} may be refused by {model}: it takes {rule} ({source}).",
+            size=size,
+            model=model.name,
+            rule=rule.text,
+            source=rule.source,
+        )
         for rule in model.size_rules
         if not rule.accepts(size)
     ]
 
 
-def _prompt_notes(model: Model, prompt: str, negative_prompt: str) -> list[str]:
+def _prompt_notes(model: Model, prompt: str, negative_prompt: str) -> list[Text]:
     notes = []
     limit = model.prompt_limit
     length = len(prompt) if limit.unit == "characters" else _about_tokens(prompt)
     if length > limit.length:
-        about = "" if limit.unit == "characters" else "about "
+        facts = {"length": length, "model": model.name, "limit": limit.length}
         notes.append(
-            f"The prompt has {about}{length} {limit.unit}; {model.name} reads about the first {limit.length} "
-            "and drops the rest without a word."
+            Text(
+                "The prompt has {length} characters; {model} reads about the first {limit} and drops the rest without "
+                "a word.",
+                **facts,
+            )
+            if limit.unit == "characters"
+            else Text(
+                "The prompt has about {length} tokens; {model} reads about the first {limit} and drops the rest "
+                "without a word.",
+                **facts,
+            )
         )
     if len(negative_prompt) > MAX_NEGATIVE_PROMPT:
         notes.append(
-            f"The negative prompt has {len(negative_prompt)} characters; the service reads the first "
-            f"{MAX_NEGATIVE_PROMPT}."
+            Text(
+                "The negative prompt has {length} characters; the service reads the first {limit}.",
+                length=len(negative_prompt),
+                limit=MAX_NEGATIVE_PROMPT,
+            )
         )
     return notes
 
 
-def _unused_notes(model: Model, negative_prompt: str, watermark: bool) -> list[str]:
+def _unused_notes(model: Model, negative_prompt: str, watermark: bool) -> list[Text]:
     unused = {"negative_prompt": bool(negative_prompt.strip()), "watermark": watermark}
     return [
-        f"{model.name} takes no {name}; it was not sent."
+        Text("{model} takes no {name}; it was not sent.", model=model.name, name=name)
         for name, used in unused.items()
         if used and name not in model.takes
     ]

@@ -18,6 +18,7 @@ from . import catalog
 from .catalog import Model
 from .catalog.model import RateLimit
 from .errors import ConfigurationError
+from .words import Text, join
 
 REUSE = "MODEL_STUDIO_REUSE"
 STORE_LIMIT = "MODEL_STUDIO_STORE_LIMIT"
@@ -73,7 +74,7 @@ def reuse(environ: Mapping[str, str]) -> bool:
     """Whether pictures of an equal request are used again: on unless set to `off`."""
     value = _value(environ, REUSE)
     if value.lower() not in ("", "on", "off"):
-        raise _wrong(REUSE, value, "which is neither on nor off", "off")
+        raise _wrong(REUSE, value, Text("which is neither on nor off"), "off")
     return value.lower() != "off"
 
 
@@ -89,7 +90,7 @@ def store_limit(environ: Mapping[str, str]) -> int:
         return int(value)
     size = _SIZE.fullmatch(value)
     if size is None:
-        raise _wrong(STORE_LIMIT, value, "which is no size", "4 GiB")
+        raise _wrong(STORE_LIMIT, value, Text("which is no size"), "4 GiB")
     number, prefix, binary = size.groups()
     base = 1000 if (binary or "").upper() == "B" else 1024
     return int(Decimal(number) * base ** ("KMGT".index(prefix.upper()) + 1))
@@ -101,7 +102,7 @@ def store_days(environ: Mapping[str, str]) -> float | None:
     if not value:
         return DEFAULT_STORE_DAYS
     if not _DAYS.fullmatch(value):
-        raise _wrong(STORE_DAYS, value, "which is no number of days", "90")
+        raise _wrong(STORE_DAYS, value, Text("which is no number of days"), "90")
     return float(value) or None
 
 
@@ -113,13 +114,17 @@ def daily_budget(environ: Mapping[str, str]) -> dict[str, Decimal]:
         amount = _AMOUNT.fullmatch(part)
         named = [name.upper() for name in amount.group("before", "after") if name] if amount else []
         if amount is None or len(named) != 1 or named[0] not in CURRENCIES:
-            reason = f"where {_cut(part)!r} is no amount with its currency ({' or '.join(CURRENCIES)})"
+            reason = Text(
+                "where {part!r} is no amount with its currency ({currencies})",
+                part=_cut(part),
+                currencies=join("{before} or {after}", CURRENCIES),
+            )
             raise _wrong(DAILY_BUDGET, value, reason, "CNY 20, USD 3")
         if named[0] in budget:
-            raise _wrong(DAILY_BUDGET, value, f"which names {named[0]} twice", "CNY 20, USD 3")
+            raise _wrong(DAILY_BUDGET, value, Text("which names {name} twice", name=named[0]), "CNY 20, USD 3")
         budget[named[0]] = Decimal(amount["number"])
     if value and not budget:
-        raise _wrong(DAILY_BUDGET, value, "which names no amount", "CNY 20, USD 3")
+        raise _wrong(DAILY_BUDGET, value, Text("which names no amount"), "CNY 20, USD 3")
     return budget
 
 
@@ -137,31 +142,31 @@ def pace(environ: Mapping[str, str]) -> Pace:
     except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, dict):
-        raise _wrong(PACE, value, "which is neither published nor off nor a JSON object", _PACE_EXAMPLE)
+        raise _wrong(PACE, value, Text("which is neither published nor off nor a JSON object"), _PACE_EXAMPLE)
     own: dict[str, RateLimit] = {}
     for name, entry in entries.items():
         model = catalog.find(name)
         if model is None:
-            raise _wrong(PACE, value, f"where {_cut(name)!r} is no model{_near(name)}", _PACE_EXAMPLE)
+            raise _wrong(PACE, value, _no_model(name), _PACE_EXAMPLE)
         if model.name in own:
-            raise _wrong(PACE, value, f"which names {model.name} twice", _PACE_EXAMPLE)
+            raise _wrong(PACE, value, Text("which names {name} twice", name=model.name), _PACE_EXAMPLE)
         own[model.name] = _own_limit(value, model, entry)
     return Pace(own=own)
 
 
 def _own_limit(value: str, model: Model, entry: Any) -> RateLimit:
     """`value` is the whole variable, for the error."""
-    reason = None
+    reason: Text | None = None
     if not isinstance(entry, dict) or entry.keys() - {"concurrent"} != {"submits", "seconds"}:
-        reason = "has to be an object with submits, seconds and, if wanted, concurrent"
+        reason = Text("has to be an object with submits, seconds and, if wanted, concurrent")
     elif not _is_count(entry["submits"]):
-        reason = "needs a whole number from 1 as submits"
+        reason = Text("needs a whole number from 1 as submits")
     elif type(entry["seconds"]) not in (int, float) or not 0 < entry["seconds"] <= LONGEST_PERIOD:
-        reason = f"needs a number above 0 and at most {LONGEST_PERIOD} as seconds"
+        reason = Text("needs a number above 0 and at most {most} as seconds", most=LONGEST_PERIOD)
     elif entry.get("concurrent") is not None and not _is_count(entry["concurrent"]):
-        reason = "needs a whole number from 1, or null, as concurrent"
+        reason = Text("needs a whole number from 1, or null, as concurrent")
     if reason:
-        raise _wrong(PACE, value, f"where {model.name} {reason}", _PACE_EXAMPLE)
+        raise _wrong(PACE, value, Text("where {model} {reason}", model=model.name, reason=reason), _PACE_EXAMPLE)
     return RateLimit(entry["submits"], entry["seconds"], entry.get("concurrent", model.rate_limit.concurrent))
 
 
@@ -169,20 +174,26 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 1
 
 
-def _near(name: str) -> str:
+def _no_model(name: str) -> Text:
     known = dict.fromkeys(known for model in catalog.ALL_MODELS for known in (model.name, *model.ids.values()))
     near = difflib.get_close_matches(name, known, n=3)
-    return f" (near it: {', '.join(near)})" if near else ""
+    if near:
+        return Text("where {name!r} is no model (near it: {near})", name=_cut(name), near=", ".join(near))
+    return Text("where {name!r} is no model", name=_cut(name))
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name, "").strip()
 
 
-def _wrong(name: str, value: str, reason: str, example: str) -> ConfigurationError:
+def _wrong(name: str, value: str, reason: Text, example: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{name} is {_cut(value)!r}, {reason}.",
-        f"Set it to what you want, for instance {name}={example}, or unset it, and restart ComfyUI.",
+        Text("{name} is {value!r}, {reason}.", name=name, value=_cut(value), reason=reason),
+        Text(
+            "Set it to what you want, for instance {name}={example}, or unset it, and restart ComfyUI.",
+            name=name,
+            example=example,
+        ),
     )
 
 

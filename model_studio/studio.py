@@ -29,6 +29,7 @@ from .regions import api_host
 from .request import ImageRequest
 from .transport import Transport
 from .waiting import Waiting, start
+from .words import Text
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ class Studio:
         if ids := tasks.parse_ids(text):
             return ids
         raise InvalidRequest(
-            "There is no task id.",
-            "Paste the id that Submit Text2Image Task gave, or link its output. "
-            + recent.tasks_text(self.ledger, settings.store_limit(self._environ)),
+            Text("There is no task id."),
+            Text(
+                "Paste the id that Submit Text2Image Task gave, or link its output. {tasks}",
+                tasks=recent.tasks_text(self.ledger, settings.store_limit(self._environ)),
+            ),
         )
 
     async def generate(self, request: ImageRequest, waiting: Waiting) -> Result:
@@ -141,7 +144,7 @@ class Studio:
             "source": found.source,
             "cost": None,
             "times": info.times(waiting, found.drawing_seconds),
-            "notes": [*map(str, found.errors), *found.notes, *memory.notes],
+            "notes": [*(error.text for error in found.errors), *found.notes, *memory.notes],
         }
         return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from .advice import service_error
 from .answers import TaskAnswer
 from .errors import InvalidRequest, ModelStudioError, TaskCanceled, TaskTimeout, TaskUnknown
+from .words import Text, join
 
 PENDING, RUNNING, SUCCEEDED = "PENDING", "RUNNING", "SUCCEEDED"
 FAILED, CANCELED, UNKNOWN = "FAILED", "CANCELED", "UNKNOWN"
 FINAL = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 # Words for the node; any other state (SUSPENDED is in the SDK's constants) is shown as the service writes it.
-WORDS = {PENDING: "queued", RUNNING: "running"}
+WORDS = {PENDING: Text("queued"), RUNNING: Text("running")}
 
 # Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
 _SCHEDULE = ((30, 3), (120, 5))
@@ -35,8 +36,8 @@ def parse_ids(text: str) -> list[str]:
     for task_id in ids:
         if not is_id(task_id):
             raise InvalidRequest(
-                f"{task_id[:60]!r} is no task id.",
-                "Enter the ids alone; they look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa.",
+                Text("{id!r} is no task id.", id=task_id[:60]),
+                Text("Enter the ids alone; they look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa."),
             )
     return ids
 
@@ -52,24 +53,31 @@ def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError |
     if answer.state == FAILED:
         error = service_error(answer.code, answer.message, region=region)
     elif answer.state == CANCELED:
-        error = TaskCanceled("The task was canceled before it ran.", "It is not billed; queue a new one.")
+        error = TaskCanceled(Text("The task was canceled before it ran."), Text("It is not billed; queue a new one."))
     elif answer.state == UNKNOWN:
         error = TaskUnknown(
-            f"The service knows no such task in region {region}.",
-            "Either it is older than 24 hours, or it belongs to another account or another region, or the id has a "
-            "typing error. Choose the region and use the key with which it was submitted.",
+            Text("The service knows no such task in region {region}.", region=region),
+            Text(
+                "Either it is older than 24 hours, or it belongs to another account or another region, or the id has a "
+                "typing error. Choose the region and use the key with which it was submitted."
+            ),
         )
     return error.with_ids(request_id=answer.request_id, task_id=task_id) if error else None
 
 
 def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeout:
     """The error when the time is over while tasks (id -> last known state) still go on at the service."""
-    one = len(states) == 1
-    last = f"; the last trouble on the line: {trouble}" if trouble else ""
+    told = join("{before}, {after}", dict.fromkeys(state or Text("no answer") for state in states.values()))
+    if trouble:
+        told = Text("{states}; the last trouble on the line: {trouble}", states=told, trouble=trouble)
+    facts = {"seconds": waited, "count": len(states), "told": told}
     return TaskTimeout(
-        f"After {waited:.0f} s {'the task is' if one else f'{len(states)} tasks are'} not finished "
-        f"({', '.join(dict.fromkeys(state or 'no answer' for state in states.values()))}{last}).",
-        "The service goes on and bills what it draws. Run again within 24 hours: the task is taken up, and nothing is "
-        "paid twice. A Task Poller with the id does the same.",
+        Text("After {seconds:.0f} s the task is not finished ({told}).", **facts)
+        if len(states) == 1
+        else Text("After {seconds:.0f} s {count} tasks are not finished ({told}).", **facts),
+        Text(
+            "The service goes on and bills what it draws. Run again within 24 hours: the task is taken up, and nothing "
+            "is paid twice. A Task Poller with the id does the same."
+        ),
         task_id=", ".join(states),
     )

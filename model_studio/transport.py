@@ -39,6 +39,7 @@ from .pacer import Gate
 from .peers import NotPublic
 from .regions import is_vendor_host
 from .waiting import DeadlinePassed, Waiting, start
+from .words import Text
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ FIRST_PAUSE = 1.0  # seconds, doubled with each try
 LONGEST_PAUSE = 8.0
 SERVICE_SYNC_LIMIT = 300  # seconds after which the service ends a sync call itself (documentation)
 
-UNCERTAIN_ADVICE = (
+UNCERTAIN_ADVICE = Text(
     "It is not sent again by itself: look at the usage page of the Model Studio console for a request of this minute. "
     "Queueing again sends a new request."
 )
@@ -104,7 +105,7 @@ class Transport:
         for tries in itertools.count(1):
             turn = await submission.gate.turn(waiting)
             await submission.sending()
-            waiting.tell("submitting" if endpoint.is_async else "running", about=about)
+            waiting.tell(Text("submitting") if endpoint.is_async else Text("running"), about=about)
             outcome, answer = await self._send(api, call, waiting)
             if isinstance(outcome, dict):
                 if answer:
@@ -121,7 +122,7 @@ class Transport:
             pause = _pause(tries)
             if not _may_repeat(outcome, tries) or now + pause >= waiting.deadline:
                 raise outcome
-            waiting.tell("trying again")
+            waiting.tell(Text("trying again"))
             try:
                 await waiting.sleep(pause)
             except DeadlinePassed:  # this machine slept
@@ -139,8 +140,8 @@ class Transport:
             answer = await waiting.outlast(start(self._exchange, call), GIVE_UP * call.timeouts.total)
         except NeverSent as failure:
             return ConnectionFailed(
-                f"{api.host.base_url} could not be reached: {failure.reason}.",
-                "Nothing was sent and nothing was billed. Check the network, proxy variables and the region.",
+                Text("{address} could not be reached: {reason}.", address=api.host.base_url, reason=failure.reason),
+                Text("Nothing was sent and nothing was billed. Check the network, proxy variables and the region."),
             ), None
         except TimeoutError:
             raise _uncertain(too_slow(call).reason) from None
@@ -148,9 +149,10 @@ class Transport:
             raise _uncertain(failure.reason) from None
         outcome = api.outcome(answer)
         if outcome is None:
-            raise _uncertain(f"a page that is not the service's came back (HTTP {answer.status})", answer)
+            reason = Text("a page that is not the service's came back (HTTP {status})", status=answer.status)
+            raise _uncertain(reason, answer)
         if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
-            raise _uncertain(str(outcome), answer)
+            raise _uncertain(outcome.text, answer)
         return outcome, answer
 
     async def read(self, api: Api, path: str, waiting: Waiting) -> dict[str, Any]:
@@ -194,7 +196,7 @@ class Transport:
         except NotPublic as failure:
             raise pictures.not_public(host, failure.address) from None
         except DeadlinePassed as passed:
-            raise pictures.unreachable(host, str(passed)) from None
+            raise pictures.unreachable(host, passed.trouble) from None
 
     async def withdraw(self, api: Api, task_id: str, waiting: Waiting) -> bool:
         """Cancels a task that may still be PENDING; whether that worked."""
@@ -216,7 +218,7 @@ class Transport:
         final: tuple[type[Exception], ...] = (),
     ) -> T:
         """Asks again and again until `settle` makes something of the answer or raises, or the trouble is `final`."""
-        trouble = "no answer in time"
+        trouble = Text("no answer in time")
         try:
             for tries in itertools.count(1):
                 turn = await gate.turn(waiting) if gate else 0.0
@@ -235,10 +237,10 @@ class Transport:
                         if gate:
                             gate.accepted(answer, turn)
                         return settled
-                    trouble = f"HTTP {answer.status}"
+                    trouble = Text("HTTP {status}", status=answer.status)
                     if answer.status == 429 and gate:
                         pause = gate.refused(answer, turn, waiting.clock.now())
-                waiting.tell("line trouble, asking again")
+                waiting.tell(Text("line trouble, asking again"))
                 await waiting.sleep(pause)
         except DeadlinePassed:
             raise DeadlinePassed(trouble) from None
@@ -277,8 +279,8 @@ def _date(answer: Answer) -> float | None:
 
 def _uncertain(reason: str, answer: Answer | None = None) -> SubmissionUncertain:
     return SubmissionUncertain(
-        f"The request was sent, but no usable answer came: {reason}.",
-        "It may have been accepted and billed. " + UNCERTAIN_ADVICE,
+        Text("The request was sent, but no usable answer came: {reason}.", reason=reason),
+        Text("It may have been accepted and billed. {advice}", advice=UNCERTAIN_ADVICE),
         http_status=answer.status if answer else None,
         request_id=answer.headers.get("x-request-id") if answer else None,
     )

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
 
+from .words import Text
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,7 +28,11 @@ class Interrupted(Exception):
 
 
 class DeadlinePassed(Exception):
-    """The time the user gave is over."""
+    """The time the user gave is over. `trouble`: the last there was meanwhile, empty where there was none."""
+
+    def __init__(self, trouble: str = "") -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
 
 
 class Clock:
@@ -52,8 +58,12 @@ class Phase:
         """`queued 3 s`, `running 12 s of about 27 s`, `downloading 2/4`."""
         if self.since is None:
             return self.name
-        about = f" of about {self.about:.0f} s" if self.about else ""
-        return f"{self.name} {now - self.since:.0f} s{about}"
+        seconds = now - self.since
+        if self.about:
+            return Text(
+                "{phase} {seconds:.0f} s of about {about:.0f} s", phase=self.name, seconds=seconds, about=self.about
+            )
+        return Text("{phase} {seconds:.0f} s", phase=self.name, seconds=seconds)
 
     def fraction(self, now: float) -> float:
         """Share of the usual time that has passed, below 1 however long it takes."""
@@ -83,7 +93,7 @@ class Waiting:
         self.left = False  # whether nobody waits for this run any more
         self._canceled = False
         self._heeds_leaving = self._heeds_cancel = True
-        self._phase = Phase("starting")
+        self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
         self._uncounted = 0  # how many are inside uncounted()

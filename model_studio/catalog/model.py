@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..words import Text
 from .sizes import Size, SizeRule, sizes
 
 BEIJING = "cn-beijing"
@@ -13,15 +14,15 @@ SINGAPORE = "ap-southeast-1"
 VIRGINIA = "us-east-1"
 
 # Where a fact comes from. The specification wins over all others.
-SPEC = "specification: text-to-image guide"
-QWEN_DOCS = "documentation: Qwen-Image API reference"
-WAN_DOCS = "documentation: Wan text-to-image V2 API reference"
-WAN27_DOCS = "documentation: Wan image generation and editing API reference"
-Z_DOCS = "documentation: z-image API reference"
-PRICE_DOCS = "documentation: Model pricing, April 2026; USD converted from its international column"
-RATE_DOCS = "documentation: Rate limits"
-SERVERS = "observed: answers of live servers, August to October 2026"
-UNCERTAIN = "uncertain: second-hand reports"
+SPEC = Text("specification: text-to-image guide")
+QWEN_DOCS = Text("documentation: Qwen-Image API reference")
+WAN_DOCS = Text("documentation: Wan text-to-image V2 API reference")
+WAN27_DOCS = Text("documentation: Wan image generation and editing API reference")
+Z_DOCS = Text("documentation: z-image API reference")
+PRICE_DOCS = Text("documentation: Model pricing, April 2026; USD converted from its international column")
+RATE_DOCS = Text("documentation: Rate limits")
+SERVERS = Text("observed: answers of live servers, August to October 2026")
+UNCERTAIN = Text("uncertain: second-hand reports")
 
 ASPECT_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..words import Text
+
 
 @dataclass(frozen=True)
 class Size:
@@ -30,12 +32,13 @@ class SizeRule(Protocol):
     """What one source says about the sizes a model takes."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> Text: ...
 
     def accepts(self, size: Size) -> bool: ...
 
-    def __str__(self) -> str:
-        """The rule in words, to stand after "takes"."""
+    @property
+    def text(self) -> Text:
+        """The rule in words, to stand after "takes"; its str too."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Area:
 
     smallest: Size
     largest: Size
-    source: str
+    source: Text
     max_ratio: int | None = None
 
     def accepts(self, size: Size) -> bool:
@@ -53,8 +56,20 @@ class Area:
         return self.smallest.pixels <= size.pixels <= self.largest.pixels and in_ratio
 
     def __str__(self) -> str:
-        area = f"{self.smallest.pixels} ({self.smallest}) to {self.largest.pixels} ({self.largest}) pixels in all"
-        return area if self.max_ratio is None else f"{area}, sides at most {self.max_ratio}:1"
+        return self.text
+
+    @property
+    def text(self) -> Text:
+        area = Text(
+            "{from_pixels} ({smallest}) to {to_pixels} ({largest}) pixels in all",
+            from_pixels=self.smallest.pixels,
+            smallest=self.smallest,
+            to_pixels=self.largest.pixels,
+            largest=self.largest,
+        )
+        if self.max_ratio is None:
+            return area
+        return Text("{area}, sides at most {ratio}:1", area=area, ratio=self.max_ratio)
 
 
 @dataclass(frozen=True)
@@ -64,15 +79,24 @@ class Sides:
     shortest: int
     longest: int
     largest: Size
-    source: str
+    source: Text
 
     def accepts(self, size: Size) -> bool:
         in_range = all(self.shortest <= side <= self.longest for side in (size.width, size.height))
         return in_range and size.pixels <= self.largest.pixels
 
     def __str__(self) -> str:
-        area = f"{self.largest.pixels} ({self.largest}) pixels in all"
-        return f"sides from {self.shortest} to {self.longest} pixels, at most {area}"
+        return self.text
+
+    @property
+    def text(self) -> Text:
+        return Text(
+            "sides from {shortest} to {longest} pixels, at most {pixels} ({largest}) pixels in all",
+            shortest=self.shortest,
+            longest=self.longest,
+            pixels=self.largest.pixels,
+            largest=self.largest,
+        )
 
 
 @dataclass(frozen=True)
@@ -80,10 +104,14 @@ class OneOf:
     """A closed list of sizes."""
 
     choices: tuple[Size, ...]
-    source: str
+    source: Text
 
     def accepts(self, size: Size) -> bool:
         return size in self.choices
 
     def __str__(self) -> str:
-        return "one of " + ", ".join(map(str, self.choices))
+        return self.text
+
+    @property
+    def text(self) -> Text:
+        return Text("one of {choices}", choices=", ".join(map(str, self.choices)))

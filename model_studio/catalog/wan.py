@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ..words import Text
 from .model import (
     ASYNC_MESSAGES,
     ASYNC_PROMPT,
@@ -123,7 +124,7 @@ WAN_2_5 = Model(
     task=ASYNC_PROMPT,
     # The newest page asks for an area from 1280*1280 as for wan2.6, against the specification's own sizes; ComfyUI's
     # partner node sends 1024*1024. The older page's bound stands between them.
-    size_rules=(_V2_SIDES, Area(_SMALLEST, _LARGEST, f"{WAN_DOCS}, older edition", max_ratio=4)),
+    size_rules=(_V2_SIDES, Area(_SMALLEST, _LARGEST, Text("{source}, older edition", source=WAN_DOCS), max_ratio=4)),
     ratio_sizes=by_ratio("1280*1280", "1440*810", "810*1440", "1440*1080", "1080*1440"),
     max_n=4,
     takes=_ALL,

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..words import Text
+
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 20.0  # for another process's transaction, which takes milliseconds
@@ -88,9 +90,9 @@ class Database:
         self._lock = threading.Lock()
         self._checked = False
         self.salt = ""  # as last read; a new file gets it too, so that accounts and fingerprints stay the same
-        self._notices: list[str] = []
+        self._notices: list[Text] = []
 
-    def take_notices(self) -> list[str]:
+    def take_notices(self) -> list[Text]:
         """What users should know since the last call, such as a damaged file."""
         notices, self._notices = self._notices, []
         return notices
@@ -167,7 +169,7 @@ class Database:
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
-                raise LedgerUnavailable("it was made by a newer version of this node pack")
+                raise LedgerUnavailable(Text("it was made by a newer version of this node pack"))
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
@@ -186,8 +188,11 @@ class Database:
         self.file.replace(aside / self.file.name)
         log.warning("The ledger was damaged (%s) and moved aside to %s.", damage, aside)
         self._notices.append(
-            f"The ledger was damaged and moved aside to the folder {aside.name}, with its pictures; a new one was "
-            "begun. Requests before now are not known any more: queued again, they are sent and billed again."
+            Text(
+                "The ledger was damaged and moved aside to the folder {folder}, with its pictures; a new one was "
+                "begun. Requests before now are not known any more: queued again, they are sent and billed again.",
+                folder=aside.name,
+            )
         )
         for name in (*(f"{self.file.name}{rest}" for rest in ("-journal", "-wal", "-shm")), "pictures"):
             with contextlib.suppress(OSError):  # not there, or open in another process on Windows
@@ -201,9 +206,9 @@ _TROUBLE = (sqlite3.Error, OSError, NotImplementedError, UnicodeError)
 def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, Timeout):
-        return "another process holds it"
+        return Text("another process holds it")
     if isinstance(error, sqlite3.OperationalError | OSError) and ("full" in text or "No space" in text):
-        return "the disk is full"
+        return Text("the disk is full")
     if isinstance(error, sqlite3.OperationalError):
         return text
-    return getattr(error, "strerror", None) or "it is damaged"
+    return getattr(error, "strerror", None) or Text("it is damaged")

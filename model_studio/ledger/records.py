@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..answers import Drawn
+from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
 from .store import Store, make_room
@@ -107,7 +108,7 @@ class Ledger:
             if allowed:
                 (unknown_day,) = ledger.execute("SELECT unknown_day FROM secrets").fetchone()
                 if unknown_day == self._today():
-                    raise LedgerUnavailable("it was damaged today, so that nobody knows the sum of today")
+                    raise LedgerUnavailable(Text("it was damaged today, so that nobody knows the sum of today"))
                 allowed(_spent(ledger, self._today(), but=entry.name))
             return _write(ledger, replace(entry, updated=self.now()))
 
