@@ -18,12 +18,15 @@ from comfy_api.latest import io
 from comfy_execution.progress import get_progress_state
 from server import PromptServer
 
-from ..model_studio.info import NEW
+from ..model_studio.info import NEW, RESUMED, STORED
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
 from ..model_studio.waiting import Interrupted, Waiting, start
+from ..model_studio.words import Text, join, translate
+from .language import in_users_language, words
 
 log = logging.getLogger(__name__)
+_SOURCES = {RESUMED: Text("resumed"), STORED: Text("from store")}
 
 
 @cache
@@ -42,31 +45,35 @@ def private_folder() -> Path:
 
 @contextmanager
 def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
-    """The waits of a node's run: progress is shown on the node, and Cancel ends it as ComfyUI's interrupt."""
+    """The waits of a node's run: progress is shown on the node, and Cancel ends it as ComfyUI's interrupt.
+
+    Errors come out in the user's language.
+    """
 
     def show(text: str, fraction: float) -> None:
         say(node, text)
         get_progress_state().update_progress(node.hidden.unique_id, fraction, 1.0)
 
     try:
-        yield Waiting(timeout, comfy.model_management.processing_interrupted, show)
+        with in_users_language():
+            yield Waiting(timeout, comfy.model_management.processing_interrupted, show)
     except Interrupted:
         # Not throw_exception_if_processing_interrupted: it clears the flag, and other waiting nodes would go on.
         raise comfy.model_management.InterruptProcessingException from None
 
 
 def say(node: type[io.ComfyNode], text: str) -> None:
-    """A line of text on the node."""
-    PromptServer.instance.send_progress_text(text, node.hidden.unique_id)
+    """A text on the node, in the user's language."""
+    PromptServer.instance.send_progress_text(translate(text, words()), node.hidden.unique_id)
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:
-    """Tells the end of a run on the node, notes in the log too; `info` as the node's output."""
+    """Tells the end of a run on the node, notes in the log too; `info` as the node's output, in the user's language."""
     notes = info["notes"]
     for note in notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
-    say(node, "\n".join([summary, *notes]))
-    return json.dumps(info, ensure_ascii=False, indent=2)
+    say(node, join("{before}\n{after}", [summary, *notes]))
+    return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
 
 
 async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutput:
@@ -79,12 +86,17 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
 def _summary(result: Result) -> str:
     info = result.info
     count, cost, source = len(result.pictures), info["cost"], info["source"]
-    parts = [f"{count} picture{'s' if count > 1 else ''} {info['size']}", f"{info['times']['total_seconds']:g} s"]
+    pictures = {"count": count, "size": info["size"]}
+    parts: list[str] = [
+        Text("{count} pictures {size}", **pictures) if count > 1 else Text("{count} picture {size}", **pictures),
+        Text("{seconds:g} s", seconds=info["times"]["total_seconds"]),
+    ]
     if source != NEW:
-        parts.append(source)
+        parts.append(_SOURCES[source])
     if cost:
-        parts.append(f"{cost['currency']} {_money(cost['amount'])}" + (" at list price" if source == NEW else ""))
-    return ", ".join(parts)
+        amount = f"{cost['currency']} {_money(cost['amount'])}"
+        parts.append(Text("{amount} at list price", amount=amount) if source == NEW else amount)
+    return join("{before}, {after}", parts)
 
 
 def _money(amount: float) -> str:

@@ -11,6 +11,7 @@ from ..model_studio.catalog import ASPECT_RATIOS, Model
 from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
 from .comfyui import studio
+from .language import in_users_language
 
 CATEGORY = "Model Studio"
 RECOMMENDED = {
@@ -174,20 +175,21 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
         region: str | None = None,
         call_mode: str | None = None,
     ) -> bool:
-        if prompt is not None:
-            request.check_prompt(prompt)
-        real_region = studio().region(region) if region is not None else None
-        if model is None:
-            return True
-        entry = request.check_model(model, models)
-        if real_region is not None:
-            request.check_region(entry, real_region)
-        if n is not None:
-            request.check_n(entry, n)
-        if call_mode is not None:
-            request.check_call_mode(entry, call_mode)
-        if aspect_ratio is not None and width is not None and height is not None:
-            request.check_size(entry, aspect_ratio, width, height)
+        with in_users_language():
+            if prompt is not None:
+                request.check_prompt(prompt)
+            real_region = studio().region(region) if region is not None else None
+            if model is None:
+                return True
+            entry = request.check_model(model, models)
+            if real_region is not None:
+                request.check_region(entry, real_region)
+            if n is not None:
+                request.check_n(entry, n)
+            if call_mode is not None:
+                request.check_call_mode(entry, call_mode)
+            if aspect_ratio is not None and width is not None and height is not None:
+                request.check_size(entry, aspect_ratio, width, height)
         return True
 
     return classmethod(validate_inputs)

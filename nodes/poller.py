@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from .comfyui import image_output, running, studio
 from .inputs import CATEGORY, image_outputs, region_input, timeout_input
+from .language import in_users_language
 
 
 class TaskPoller(io.ComfyNode):
@@ -34,12 +35,12 @@ class TaskPoller(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, task_id: str | None = None) -> bool:
         if task_id is not None:  # None: linked
-            studio().task_ids(task_id)
+            with in_users_language():
+                studio().task_ids(task_id)
         return True
 
     @classmethod
     async def execute(cls, task_id: str, region: str, timeout: int) -> io.NodeOutput:
-        task_ids = studio().task_ids(task_id)
         with running(cls, timeout) as waiting:
-            result = await studio().collect(task_ids, region, waiting)
+            result = await studio().collect(studio().task_ids(task_id), region, waiting)
         return await image_output(cls, result)

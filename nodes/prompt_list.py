@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..model_studio.request import prompts_in
 from .inputs import CATEGORY, output
+from .language import in_users_language
 
 
 class PromptList(io.ComfyNode):
@@ -31,9 +32,11 @@ class PromptList(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, prompts: str | None = None) -> bool:
         if prompts is not None:  # None: linked
-            prompts_in(prompts)
+            with in_users_language():
+                prompts_in(prompts)
         return True
 
     @classmethod
     def execute(cls, prompts: str) -> io.NodeOutput:
-        return io.NodeOutput(prompts_in(prompts))
+        with in_users_language():
+            return io.NodeOutput(prompts_in(prompts))

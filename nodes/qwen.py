@@ -29,7 +29,6 @@ class QwenText2Image(io.ComfyNode):
 
     @classmethod
     async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
-        request = plan(QWEN_MODELS, **inputs)
         with running(cls, timeout) as waiting:
-            result = await studio().generate(request, waiting)
+            result = await studio().generate(plan(QWEN_MODELS, **inputs), waiting)
         return await image_output(cls, result)

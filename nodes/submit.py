@@ -8,12 +8,13 @@ from comfy_api.latest import io
 
 from ..model_studio.catalog import TASK_MODELS
 from ..model_studio.info import NEW, RESUMED
+from ..model_studio.words import Text
 from .comfyui import finish, running, studio
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
 PATIENCE = 120
-_WORDS = {NEW: "submitted", RESUMED: "submitted before (resumed)"}
+_WORDS = {NEW: Text("submitted"), RESUMED: Text("submitted before (resumed)")}
 
 
 class SubmitText2Image(io.ComfyNode):
@@ -38,9 +39,8 @@ class SubmitText2Image(io.ComfyNode):
 
     @classmethod
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
-        request = plan(TASK_MODELS, call_mode="async", **inputs)
         with running(cls, PATIENCE) as waiting:
-            task_id, info = await studio().submit(request, waiting)
-        told = finish(cls, info, f"{_WORDS[info['source']]}: {task_id}")
+            task_id, info = await studio().submit(plan(TASK_MODELS, call_mode="async", **inputs), waiting)
+        told = finish(cls, info, Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id))
         # In the history too: whoever queued this node alone through the API finds the id there.
         return io.NodeOutput(task_id, told, ui={"text": (task_id,)})

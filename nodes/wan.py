@@ -29,7 +29,6 @@ class WanText2Image(io.ComfyNode):
 
     @classmethod
     async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
-        request = plan(WAN_MODELS, **inputs)
         with running(cls, timeout) as waiting:
-            result = await studio().generate(request, waiting)
+            result = await studio().generate(plan(WAN_MODELS, **inputs), waiting)
         return await image_output(cls, result)

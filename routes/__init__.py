@@ -2,13 +2,15 @@
 
 from server import PromptServer
 
-from . import keys, quotes
+from . import keys, language, quotes
 from .guard import guarded
 
 PREFIX = "/model_studio"
+_TOPICS = (keys, language, quotes)
 
 
 def register() -> None:
     """Adds the routes to ComfyUI's server, before it starts."""
-    for method, path, handler in (*keys.ROUTES, *quotes.ROUTES):
-        PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler))
+    for topic in _TOPICS:
+        for method, path, handler in topic.ROUTES:
+            PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from ..model_studio.errors import ModelStudioError
+from ..nodes.language import in_users_language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -22,7 +23,8 @@ def guarded(handler: Handler) -> Handler:
         if reason := refusal(request.headers, request.host, request.remote):
             return web.json_response({"error": reason}, status=403)
         try:
-            response = await handler(request)
+            with in_users_language():
+                response = await handler(request)
         except ModelStudioError as error:
             response = web.json_response({"error": str(error)}, status=400)
         response.headers.setdefault("Cache-Control", "no-store")

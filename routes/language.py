@@ -1,0 +1,24 @@
+"""The page's language, in which the server's errors, notes and progress are then told."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ..model_studio.errors import InvalidRequest
+from ..model_studio.words import Text
+from ..nodes.language import set_language
+from .guard import Handler
+
+
+async def put_language(request: web.Request) -> web.Response:
+    try:
+        locale = (await request.json())["locale"]
+    except (ValueError, TypeError, LookupError):
+        locale = None
+    if not isinstance(locale, str):
+        raise InvalidRequest(Text('The request names no "locale".'))
+    set_language(locale)
+    return web.json_response({})
+
+
+ROUTES: list[tuple[str, str, Handler]] = [("PUT", "/language", put_language)]
