@@ -3,6 +3,7 @@
 
 import { app } from "../../scripts/app.js";
 import { addLabel, followPrompts, refresh } from "./page/label.js";
+import { reportLanguage } from "./page/language.js";
 import { loadWords } from "./page/words.js";
 
 const words = loadWords();
@@ -11,13 +12,14 @@ app.registerExtension({
   name: "ModelStudio.Text2Image",
   async setup() {
     await words;
+    await reportLanguage();
   },
   nodeCreated(node) {
     addLabel(node);
     followPrompts(node);
-    queueMicrotask(() => refresh(node));
+    words.then(() => refresh(node));
   },
   loadedGraphNode(node) {
-    refresh(node);
+    words.then(() => refresh(node));
   },
 });
