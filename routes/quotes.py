@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..model_studio.quote import quote
+from ..model_studio.words import translate
 from ..nodes.comfyui import studio
+from ..nodes.language import words
 from .guard import Handler
 
 
@@ -17,7 +19,8 @@ async def ask_price(request: web.Request) -> web.Response:
     except (ValueError, TypeError, KeyError):
         raise web.HTTPBadRequest(text="inputs and linked are needed") from None
     told = quote(inputs, linked, studio().region)
-    return web.json_response({**vars(told), "problem": told.problem and str(told.problem)})
+    texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
+    return web.json_response(vars(told) | translate(texts, words()))
 
 
 ROUTES: list[tuple[str, str, Handler]] = [("POST", "/quote", ask_price)]
