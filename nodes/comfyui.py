@@ -15,14 +15,13 @@ import comfy.model_management
 import folder_paths
 import torch
 from comfy_api.latest import io
-from comfy_execution.progress import get_progress_state
-from server import PromptServer
 
 from ..model_studio.info import NEW, RESUMED, STORED
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
 from ..model_studio.waiting import Interrupted, Waiting, start
 from ..model_studio.words import Text, join, translate
+from . import board
 from .language import in_users_language, words
 
 log = logging.getLogger(__name__)
@@ -49,11 +48,7 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
 
     Errors come out in the user's language.
     """
-
-    def show(text: str, fraction: float) -> None:
-        say(node, text)
-        get_progress_state().update_progress(node.hidden.unique_id, fraction, 1.0)
-
+    show = board.line(node).show
     try:
         with in_users_language():
             yield Waiting(timeout, comfy.model_management.processing_interrupted, show)
@@ -62,17 +57,12 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
         raise comfy.model_management.InterruptProcessingException from None
 
 
-def say(node: type[io.ComfyNode], text: str) -> None:
-    """A text on the node, in the user's language."""
-    PromptServer.instance.send_progress_text(translate(text, words()), node.hidden.unique_id)
-
-
 def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:
     """Tells the end of a run on the node, notes in the log too; `info` as the node's output, in the user's language."""
     notes = info["notes"]
     for note in notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
-    say(node, join("{before}\n{after}", [summary, *notes]))
+    board.line(node).show(join("{before}\n{after}", [summary, *notes]), 1.0)
     return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
 
 
