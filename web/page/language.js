@@ -9,7 +9,10 @@ import { language } from "./words.js";
 /** Now, whenever the setting changes, and to a server that was started anew. */
 export async function reportLanguage() {
   api.addEventListener("reconnected", () => tell(language()));
-  app.ui.settings.addEventListener("Comfy.Locale.change", (/** @type {CustomEvent} */ event) => tell(event.detail.value));
+  // Older pages tell of it before the setting holds it.
+  app.ui.settings.addEventListener("Comfy.Locale.change", (/** @type {CustomEvent} */ event) => {
+    tell(event.detail.value);
+  });
   await tell(language());
 }
 
