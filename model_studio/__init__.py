@@ -2,7 +2,8 @@
 
 catalog      every model as data: ids, endpoints, sizes, limits, prices, with the source of each fact
 request      what the user asked for, checked, as the JSON the service reads
-credentials  the key of a region; regions: where a region's API lives; api: both together, signs calls
+credentials  the key of a region; page_keys: those that are entered on ComfyUI's page; key_check: asks whether one works
+regions      where a region's API lives; api: both together, signs calls
 exchange     one HTTP exchange with its time-outs; transport: the one retry policy
 answers      the service's JSON as typed values
 tasks        ids, states and the polling schedule; polling: asks until tasks have ended

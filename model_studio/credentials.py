@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import ConfigurationError, KeyMissing
-from .regions import key_variable
 from .words import Text, join
+
+# Kinds of places.
+VARIABLE, NAMED_FILE, FILE, PAGE = "variable", "named_file", "file", "page"
+_GENERAL, _FILE_PATH = "DASHSCOPE_API_KEY", "DASHSCOPE_API_KEY_FILE_PATH"
 
 _KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
@@ -27,53 +30,80 @@ class ApiKey:
     source: str
 
 
-def find_key(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiKey:
-    """The key for `region`; `folder` is this pack's private folder (ComfyUI's system user folder).
+@dataclass(frozen=True)
+class Place:
+    """Where a key was put.
 
-    Order: the region's own variable, DASHSCOPE_API_KEY, the file named by DASHSCOPE_API_KEY_FILE_PATH,
-    ~/.dashscope/api_key, then in `folder` api_key_<region>.txt and api_key.txt.
-    Raises KeyMissing where there is none, ConfigurationError where one cannot be read or cannot be a key.
+    kind   VARIABLE: into the environment; NAMED_FILE: a file that the variable `name` names; FILE: one that lies where
+           keys are looked for; PAGE: such a file too, the one that ComfyUI's page writes
     """
-    for name in (key_variable(region), "DASHSCOPE_API_KEY"):
-        if value := environ.get(name, "").strip(_PASTED):
-            return _checked(value, name)
-    if named := environ.get("DASHSCOPE_API_KEY_FILE_PATH", "").strip():
-        return _from_file(Path(named), Text("the file of DASHSCOPE_API_KEY_FILE_PATH"))
-    places = [(Path(os.path.expanduser("~")) / ".dashscope" / "api_key", "~/.dashscope/api_key")]
-    if folder is not None:
-        names = (f"api_key_{region.replace('-', '_')}.txt", "api_key.txt")
-        places += [(folder / name, f"{folder.name}/{name}") for name in names]
-    for path, source in places:
-        if path.is_file():
-            return _from_file(path, source)
+
+    kind: str
+    name: str
+    path: Path | None = None
+    value: str = field(default="", repr=False)
+
+    @property
+    def source(self) -> str:
+        """The place in a sentence."""
+        return Text("the file of DASHSCOPE_API_KEY_FILE_PATH") if self.kind == NAMED_FILE else self.name
+
+    def key(self) -> ApiKey:
+        """What lies there. Raises ConfigurationError where it cannot be read or cannot be a key."""
+        return checked(self.value, self.source) if self.path is None else read_key(self.path, self.source)
+
+
+def find_key(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiKey:
+    """The key for `region`. Raises KeyMissing where there is none, ConfigurationError where it cannot be used."""
+    if place := find_place(region, environ, folder):
+        return place.key()
     files = ["~/.dashscope/api_key", *([str(folder / "api_key.txt")] if folder else [])]
     raise KeyMissing(
         Text("There is no API key for region {region}.", region=region),
         Text(
-            "Set the environment variable {variable} or DASHSCOPE_API_KEY to your key from the Model Studio console "
-            "and restart ComfyUI, or put the key into the file {files}.",
+            "Enter it in ComfyUI's Settings > Model Studio, or set the environment variable {variable} or "
+            "DASHSCOPE_API_KEY to your key from the Model Studio console and restart ComfyUI, or put the key into the "
+            "file {files}.",
             variable=key_variable(region),
             files=join("{before} or {after}", files),
         ),
     )
 
 
-def _from_file(path: Path, source: str) -> ApiKey:
-    try:
-        value = path.read_text(encoding="utf-8-sig").strip(_PASTED)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            Text("The API key could not be read from {source} ({kind}).", source=source, kind=type(error).__name__),
-            Text("It must be a readable plain text file (UTF-8) that holds nothing but the key."),
-        ) from None
-    if not value:
-        raise ConfigurationError(
-            Text("The key file {source} is empty.", source=source), Text("Put the key into it, or delete it.")
-        )
-    return _checked(value, source)
+def find_place(region: str, environ: Mapping[str, str], folder: Path | None = None) -> Place | None:
+    """Where the key for `region` is taken from; `folder` is this pack's private folder (ComfyUI's system user folder).
+
+    Order: the region's own variable, DASHSCOPE_API_KEY, the file named by DASHSCOPE_API_KEY_FILE_PATH,
+    ~/.dashscope/api_key, then in `folder` api_key_<region>.txt and api_key.txt.
+    """
+    for name in (key_variable(region), _GENERAL):
+        if value := cleaned(environ.get(name, "")):
+            return Place(VARIABLE, name, value=value)
+    if named := environ.get(_FILE_PATH, "").strip():
+        return Place(NAMED_FILE, _FILE_PATH, Path(named))
+    places = [Place(FILE, "~/.dashscope/api_key", Path(os.path.expanduser("~")) / ".dashscope" / "api_key")]
+    if folder is not None:
+        for kind, path in ((PAGE, page_file(region, folder)), (FILE, folder / "api_key.txt")):
+            places.append(Place(kind, f"{folder.name}/{path.name}", path))
+    return next((place for place in places if place.path and os.path.isfile(place.path)), None)
 
 
-def _checked(value: str, source: str) -> ApiKey:
+def page_file(region: str, folder: Path) -> Path:
+    """Where ComfyUI's page puts the key of a region; it may be written by hand too."""
+    return folder / f"api_key_{region.replace('-', '_')}.txt"
+
+
+def key_variable(region: str) -> str:
+    """The environment variable with the key of one region."""
+    return f"{_GENERAL}_{region.upper().replace('-', '_')}"
+
+
+def cleaned(text: str) -> str:
+    """A key without what pasting adds to it."""
+    return text.strip(_PASTED)
+
+
+def checked(value: str, source: str) -> ApiKey:
     """Refuses what no HTTP header can carry. No test by prefix or length: kinds of keys differ (documentation)."""
     if value[0] in "\"'" or _ASSIGNMENT.match(value):
         raise ConfigurationError(
@@ -86,6 +116,22 @@ def _checked(value: str, source: str) -> ApiKey:
                 "What {source} holds cannot be an API key: it has blanks, line ends or characters outside ASCII.",
                 source=source,
             ),
-            Text("Copy the key again from the Model Studio console; the file or variable holds nothing else."),
+            Text("Copy the key again from the Model Studio console, and nothing else."),
         )
     return ApiKey(value, source)
+
+
+def read_key(path: Path, source: str) -> ApiKey:
+    """The key in a file. Raises ConfigurationError."""
+    try:
+        value = cleaned(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            Text("The API key could not be read from {source} ({kind}).", source=source, kind=type(error).__name__),
+            Text("It must be a readable plain text file (UTF-8) that holds nothing but the key."),
+        ) from None
+    if not value:
+        raise ConfigurationError(
+            Text("The key file {source} is empty.", source=source), Text("Put the key into it, or delete it.")
+        )
+    return checked(value, source)

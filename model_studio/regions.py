@@ -2,7 +2,7 @@
 
 `DASHSCOPE_HTTP_BASE_URL` replaces the address altogether (so is the simulator reached), `DASHSCOPE_API_REGION` is the
 region meant by `auto`, and `DASHSCOPE_WORKSPACE_ID` selects a workspace's own host outside Beijing (SDK 2.0.2,
-common/env.py).
+common/env.py). Where nothing names the region, the keys that there are do.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .catalog import BEIJING, SINGAPORE, VIRGINIA
+from .credentials import find_place
 from .errors import ConfigurationError, InvalidRequest
 from .words import Text
 
@@ -38,8 +40,8 @@ class ApiHost:
     replaced: bool = False
 
 
-def api_host(region: str, environ: Mapping[str, str]) -> ApiHost:
-    """The API that a node's `region` means on this machine.
+def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiHost:
+    """The API that a node's `region` means on this machine; `folder`: where `find_place` looks for keys last.
 
     Raises InvalidRequest for a region that is not in the list, ConfigurationError for a setting that cannot work.
     """
@@ -50,8 +52,8 @@ def api_host(region: str, environ: Mapping[str, str]) -> ApiHost:
         )
     override = environ.get("DASHSCOPE_HTTP_BASE_URL", "").strip()
     if override:
-        return _replaced(region, override.rstrip("/"), environ)
-    region = _default_region(environ) if region == AUTO else region
+        return _replaced(region, override.rstrip("/"), environ, folder)
+    region = _default_region(environ, folder) if region == AUTO else region
     host = SHARED_HOSTS[region]
     if region != BEIJING and environ.get("DASHSCOPE_WORKSPACE_ID", "").strip():
         host = _WORKSPACE_HOST.format(workspace=_workspace(environ), region=region)
@@ -62,12 +64,7 @@ def is_vendor_host(host: str | None) -> bool:
     return host is not None and host.lower().endswith("." + VENDOR_DOMAIN)
 
 
-def key_variable(region: str) -> str:
-    """The environment variable with the key of one region."""
-    return "DASHSCOPE_API_KEY_" + region.upper().replace("-", "_")
-
-
-def _replaced(region: str, url: str, environ: Mapping[str, str]) -> ApiHost:
+def _replaced(region: str, url: str, environ: Mapping[str, str], folder: Path | None) -> ApiHost:
     if "{workspace_id}" in url:
         url = url.replace("{workspace_id}", _workspace(environ))
     try:
@@ -100,7 +97,7 @@ def _replaced(region: str, url: str, environ: Mapping[str, str]) -> ApiHost:
             Text("Set region to auto or {home}, or unset DASHSCOPE_HTTP_BASE_URL.", home=home),
         )
     if region == AUTO:
-        region = home or _default_region(environ)
+        region = home or _default_region(environ, folder)
     return ApiHost(region, url, replaced=True)
 
 
@@ -111,8 +108,8 @@ def _region_of_host(host: str) -> str | None:
     return None
 
 
-def _default_region(environ: Mapping[str, str]) -> str:
-    """`DASHSCOPE_API_REGION`; else the region of the only key there is; else Beijing, the SDK's default."""
+def _default_region(environ: Mapping[str, str], folder: Path | None) -> str:
+    """`DASHSCOPE_API_REGION`; else the only region that there is a key for; else Beijing, the SDK's default."""
     named = environ.get("DASHSCOPE_API_REGION", "").strip()
     if named and named not in REGIONS:
         raise ConfigurationError(
@@ -121,10 +118,8 @@ def _default_region(environ: Mapping[str, str]) -> str:
         )
     if named:
         return named
-    with_key = [region for region in REGIONS if environ.get(key_variable(region), "").strip()]
-    if len(with_key) == 1 and not environ.get("DASHSCOPE_API_KEY", "").strip():
-        return with_key[0]
-    return BEIJING
+    with_key = [region for region in REGIONS if find_place(region, environ, folder)]
+    return with_key[0] if len(with_key) == 1 else BEIJING
 
 
 def _workspace(environ: Mapping[str, str]) -> str:

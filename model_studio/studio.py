@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import budget, info, recent, settings, tasks
+from . import budget, info, key_check, recent, settings, tasks
 from .api import Api
 from .background import Background
 from .collecting import collect
 from .credentials import find_key
 from .drawing import Drawing
 from .errors import InvalidRequest
+from .key_check import KeyCheck
 from .ledger import Ledger, LedgerUnavailable
 from .memory import Memory, Rules
 from .pacer import Pacer
@@ -61,7 +62,7 @@ class Studio:
 
     def region(self, region: str) -> str:
         """The real region behind a node's `region`. Raises InvalidRequest, ConfigurationError."""
-        return api_host(region, self._environ).region
+        return api_host(region, self._environ, self._folder).region
 
     def task_ids(self, text: str) -> list[str]:
         """The ids in a text (see tasks.parse_ids). Raises InvalidRequest; where there is none, with the last tasks."""
@@ -93,6 +94,12 @@ class Studio:
         Raises the error of the first task if none ended well, TaskTimeout while one still goes on.
         """
         return await self._background.attend(lambda own: self._collect(task_ids, region, own), waiting)
+
+    async def check_key(self, region: str) -> KeyCheck:
+        """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""
+        return await self._background.attend(
+            lambda own: key_check.check(self._transport, self._api(region), own), Waiting(key_check.TIMEOUTS.total)
+        )
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         drawing = await self._drawing(request, waiting)
@@ -172,7 +179,7 @@ class Studio:
         return Memory(self.ledger, rules)
 
     def _api(self, region: str) -> Api:
-        host = api_host(region, self._environ)
+        host = api_host(region, self._environ, self._folder)
         api = Api(host, find_key(host.region, self._environ, self._folder))
         return replace(api, queries=self._pacer.queries(_digest(api), settings.pace(self._environ).limits_queries))
 

@@ -149,11 +149,26 @@ class Transport:
             raise _uncertain(failure.reason) from None
         outcome = api.outcome(answer)
         if outcome is None:
-            reason = Text("a page that is not the service's came back (HTTP {status})", status=answer.status)
-            raise _uncertain(reason, answer)
+            raise _uncertain(_not_the_services(answer), answer)
         if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
             raise _uncertain(outcome.text, answer)
         return outcome, answer
+
+    async def ask(self, api: Api, path: str, timeouts: Timeouts, waiting: Waiting) -> dict[str, Any]:
+        """GET of the API, once. Raises ServiceError, ConnectionFailed, Interrupted."""
+        call = api.call("GET", path, timeouts, fresh=True)
+        try:
+            answer = await waiting.run(self._exchange, call)
+        except DeadlinePassed:
+            raise _unreachable(api, too_slow(call).reason) from None
+        except ExchangeFailed as failure:
+            raise _unreachable(api, failure.reason) from None
+        outcome = api.outcome(answer)
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        if outcome is None:
+            raise _unreachable(api, _not_the_services(answer))
+        return outcome
 
     async def read(self, api: Api, path: str, waiting: Waiting) -> dict[str, Any]:
         """GET of the API. Raises ServiceError, Interrupted, and DeadlinePassed that names the last trouble."""
@@ -275,6 +290,17 @@ def _date(answer: Answer) -> float | None:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except ValueError:
         return None
+
+
+def _unreachable(api: Api, reason: str) -> ConnectionFailed:
+    return ConnectionFailed(
+        Text("{address} could not be reached: {reason}.", address=api.host.base_url, reason=reason),
+        Text("Check the network, proxy variables and the region."),
+    )
+
+
+def _not_the_services(answer: Answer) -> Text:
+    return Text("a page that is not the service's came back (HTTP {status})", status=answer.status)
 
 
 def _uncertain(reason: str, answer: Answer | None = None) -> SubmissionUncertain:

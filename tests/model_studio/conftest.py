@@ -27,6 +27,16 @@ from simulator import Config, Simulator
 KEY = "sk-planted-0123456789"
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder without a key of the person at this machine."""
+    folder = tmp_path / "home"
+    (folder / ".dashscope").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    return folder
+
+
 class DrivenClock(Clock):
     """Time passes only in its own sleeps, at once; it keeps count of them."""
 

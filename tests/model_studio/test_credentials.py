@@ -4,17 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model_studio.credentials import ApiKey, find_key
+from model_studio.credentials import ApiKey, find_key, find_place
 from model_studio.errors import ConfigurationError, KeyMissing
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "home"
-    (folder / ".dashscope").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("USERPROFILE", str(folder))
-    return folder
 
 
 def test_order(tmp_path: Path, home: Path) -> None:
@@ -58,6 +49,9 @@ def test_a_regions_key_stays_in_its_region() -> None:
 def test_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
     with pytest.raises(KeyMissing) as caught:
         find_key("ap-southeast-1", {}, tmp_path / "__model_studio")
+    assert caught.value.advice.startswith(
+        "Enter it in ComfyUI's Settings > Model Studio, or set the environment variable"
+    )
     for place in ("DASHSCOPE_API_KEY_AP_SOUTHEAST_1", "DASHSCOPE_API_KEY", "~/.dashscope/api_key", "__model_studio"):
         assert place in str(caught.value)
 
@@ -100,3 +94,4 @@ def test_named_file_must_exist(tmp_path: Path) -> None:
 
 def test_key_is_in_no_repr() -> None:
     assert "sk-secret" not in repr(ApiKey("sk-secret", "a test"))
+    assert "sk-secret" not in repr(find_place("cn-beijing", {"DASHSCOPE_API_KEY": "sk-secret"}))

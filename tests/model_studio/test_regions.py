@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from model_studio.errors import ConfigurationError, InvalidRequest
@@ -42,6 +44,45 @@ BASE = "DASHSCOPE_HTTP_BASE_URL"
 )
 def test_hosts(region: str, environ: dict[str, str], expected: tuple[str, str]) -> None:
     assert api_host(region, environ) == ApiHost(*expected)
+
+
+KEYS = {
+    "the region's variable": {"DASHSCOPE_API_KEY_AP_SOUTHEAST_1": "sk-1"},
+    "page": {"__model_studio/api_key_ap_southeast_1.txt": "sk-1"},
+}
+
+
+@pytest.mark.parametrize("singapore", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize(
+    ("others", "region"),
+    [
+        ({}, "ap-southeast-1"),
+        (
+            {"DASHSCOPE_API_KEY_AP_SOUTHEAST_1": "sk-2", "__model_studio/api_key_ap_southeast_1.txt": "sk-3"},
+            "ap-southeast-1",
+        ),
+        ({"DASHSCOPE_API_REGION": "us-east-1"}, "us-east-1"),
+        ({"DASHSCOPE_API_KEY_US_EAST_1": "sk-2"}, "cn-beijing"),
+        ({"__model_studio/api_key_us_east_1.txt": "sk-2"}, "cn-beijing"),
+        # Keys for any region.
+        ({"DASHSCOPE_API_KEY": "sk-2"}, "cn-beijing"),
+        ({"DASHSCOPE_API_KEY_FILE_PATH": "key"}, "cn-beijing"),
+        ({"home/.dashscope/api_key": "sk-2"}, "cn-beijing"),
+        ({"__model_studio/api_key.txt": "sk-2"}, "cn-beijing"),
+    ],
+)
+def test_auto_goes_where_the_only_key_is(
+    tmp_path: Path, singapore: dict[str, str], others: dict[str, str], region: str
+) -> None:
+    given = {**singapore, **others}
+    files = {name for name in given if "/" in name}
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(given[name])
+    environ = {name: value for name, value in given.items() if name not in files}
+    folder = tmp_path / "__model_studio"
+    assert api_host("auto", environ, folder).region == region
+    assert api_host("auto", {**environ, BASE: "http://127.0.0.1:8089/api/v1"}, folder).region == region
 
 
 @pytest.mark.parametrize(
