@@ -2,6 +2,7 @@
 /** The pack's part of the page. */
 
 import { app } from "../../scripts/app.js";
+import { keySettings } from "./page/keys.js";
 import { addLabel, followPrompts, refresh } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
 import { loadWords } from "./page/words.js";
@@ -10,6 +11,7 @@ const words = loadWords();
 
 app.registerExtension({
   name: "ModelStudio.Text2Image",
+  settings: keySettings,
   async setup() {
     await words;
     await reportLanguage();
