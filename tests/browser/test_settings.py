@@ -1,0 +1,159 @@
+"""Settings > Model Studio > API keys, as a person uses it who has no key in the environment but for one region."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from rig.comfyui import ComfyUI
+from simulator import Config, Simulator
+from simulator.config import Account
+
+KEY = f"sk-planted-{uuid.uuid4().hex[:-4]}3f2a"
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def own_simulator() -> Iterator[Simulator]:
+    with Simulator(Config(keys={KEY: Account("account-1", "ap-southeast-1")})) as sim:
+        yield sim
+
+
+@pytest.fixture(scope="module")
+def comfy(browser: Browser, own_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+    env = {
+        "DASHSCOPE_HTTP_BASE_URL": own_simulator.base_url_of("ap-southeast-1"),
+        "DASHSCOPE_API_KEY_US_EAST_1": "sk-of-the-environment",
+    }
+    with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
+        yield comfy
+
+
+def open_keys(page: Page) -> None:
+    page.evaluate("window.app.extensionManager.command.execute('Comfy.ShowSettingsDialog')")
+    # Older pages forget the packs' names of settings in other languages than English (1.32).
+    page.get_by_role("dialog").get_by_text(re.compile(r"^(百炼 |百鍊 )?\(?Model Studio\)?$")).first.click()
+    page.locator("form.model-studio-key").first.wait_for()
+
+
+class Field:
+    """The field of a region, found by its label."""
+
+    def __init__(self, page: Page, region: str) -> None:
+        self.input: Locator = page.get_by_label(f"API key for {region}")
+        form = page.locator("form.model-studio-key").filter(has=self.input)
+        self.save, self.test, self.remove = (
+            form.get_by_role("button", name=name) for name in ("Save", "Test", "Remove")
+        )
+        self.status = form.get_by_role("status")
+
+
+def test_a_key_is_stored_tested_and_removed(open_page: OpenPage, comfy: ComfyUI) -> None:
+    page = open_page()
+    sent: list[Any] = []
+    page.on("request", lambda request: sent.append((request.url, request.post_data or "")))
+    open_keys(page)
+    field = Field(page, "ap-southeast-1")
+    expect(field.status).to_have_text("Not set.")
+    expect(field.test).to_be_disabled()
+    expect(field.remove).to_be_disabled()
+    assert (field.input.get_attribute("type"), field.input.get_attribute("autocomplete")) == (
+        "password",
+        "new-password",
+    )
+
+    field.input.focus()  # the rest by keyboard
+    page.keyboard.insert_text(KEY)
+    page.keyboard.press("Enter")
+    expect(field.status).to_have_text(re.compile(r"^Set, ends in …3f2a\..*Saved\.", re.DOTALL))
+    expect(field.input).to_have_value("")
+    page.keyboard.press("Tab")
+    expect(field.save).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(field.status).to_contain_text("The service accepts the key")
+
+    assert [url for url, body in sent if KEY in url + body] == [f"{comfy.url}/api/model_studio/keys/ap-southeast-1"]
+    assert KEY not in page.content()
+    stored = "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    assert KEY not in page.evaluate(stored)
+    assert KEY not in json.dumps(page.evaluate("async () => await window.app.graphToPrompt()"))
+    assert KEY not in str(comfy.get("/settings"))
+    assert KEY not in (comfy.home / "user" / "default" / "comfy.settings.json").read_text(encoding="utf-8")
+
+    field.remove.click()
+    page.get_by_role("button", name="Delete").click()
+    expect(field.status).to_have_text("Not set.\nRemoved.", use_inner_text=True)
+    expect(field.remove).to_be_disabled()
+
+
+def test_a_wrong_key_and_a_text_that_is_none(open_page: OpenPage) -> None:
+    page = open_page(expected=r"400 \(Bad Request\)")
+    open_keys(page)
+    field = Field(page, "cn-beijing")
+    field.input.fill('"sk-in-quotes"')
+    field.save.click()
+    expect(field.status).to_contain_text("no quotes")
+    field.input.fill("sk-planted-wrong-key")
+    field.save.click()
+    expect(field.status).to_contain_text("Set, ends in …-key.")
+    field.test.click()
+    expect(field.status).to_contain_text("The service refuses the key that is used.")
+    expect(field.status).to_contain_text("Keys belong to one region")
+
+
+def test_the_environment_wins(open_page: OpenPage) -> None:
+    page = open_page()
+    open_keys(page)
+    field = Field(page, "us-east-1")
+    expect(field.status).to_contain_text("Not set.")
+    expect(field.status).to_contain_text("The environment variable DASHSCOPE_API_KEY_US_EAST_1 is used.")
+    field.input.fill(KEY)
+    field.save.click()
+    expect(field.status).to_contain_text("The environment variable DASHSCOPE_API_KEY_US_EAST_1 wins over it.")
+
+
+def test_pasting_into_the_field_does_nothing_to_the_graph(open_page: OpenPage) -> None:
+    page = open_page()
+    nodes = page.evaluate("window.app.graph.nodes.length")
+    open_keys(page)
+    field = Field(page, "ap-southeast-1")
+    field.input.focus()
+    page.evaluate(
+        """text => {
+        const data = new DataTransfer();
+        data.setData("text/plain", text);
+        document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    }""",
+        json.dumps({"nodes": [], "links": [], "version": 0.4, "last_node_id": 0, "last_link_id": 0}),
+    )
+    for key in ("Delete", "Control+a", "r", "q"):  # shortcuts of the graph
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.app.graph.nodes.length") == nodes
+    expect(field.input).to_have_value("rq")
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "words"),
+    [
+        ("en", "dark", ("Save", "Test", "Remove", "Not set.")),
+        ("zh", "light", ("保存", "测试", "移除", "未设置。")),
+        ("zh-TW", "dark", ("儲存", "測試", "移除", "尚未設定。")),
+    ],
+)
+def test_in_its_languages(
+    open_page: OpenPage, shot: Callable[[Page, str], Path], language: str, theme: str, words: tuple[str, ...]
+) -> None:
+    page = open_page(language, **{"Comfy.ColorPalette": theme})
+    open_keys(page)
+    for word in words:
+        expect(page.get_by_role("dialog").get_by_text(word, exact=True).first).to_be_visible()
+    shot(page, f"keys-{language}")
