@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from .comfyui import image_output, running, studio
 from .inputs import CATEGORY, image_outputs, region_input, timeout_input
 from .language import in_users_language
+from .search import found_by
 
 
 class TaskPoller(io.ComfyNode):
@@ -30,6 +31,7 @@ class TaskPoller(io.ComfyNode):
             ],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id],
+            **found_by(),
         )
 
     @classmethod

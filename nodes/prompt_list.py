@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..model_studio.request import prompts_in
 from .inputs import CATEGORY, output
 from .language import in_users_language
+from .search import found_by
 
 
 class PromptList(io.ComfyNode):
@@ -27,6 +28,7 @@ class PromptList(io.ComfyNode):
                 ),
             ],
             outputs=[output(io.String, "prompt", "The prompts, one after the other.", is_list=True)],
+            **found_by(),
         )
 
     @classmethod

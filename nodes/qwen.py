@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..model_studio.catalog import QWEN_MODELS
 from .comfyui import image_output, running, studio
 from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+from .search import QWEN, TEXT_TO_IMAGE, found_by
 
 
 class QwenText2Image(io.ComfyNode):
@@ -23,6 +24,7 @@ class QwenText2Image(io.ComfyNode):
             inputs=[*picture_inputs(QWEN_MODELS, custom_side=1328), *call_inputs()],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id],
+            **found_by(*QWEN, *TEXT_TO_IMAGE),
         )
 
     validate_inputs = constant_checks(QWEN_MODELS)

@@ -11,6 +11,7 @@ from ..model_studio.info import NEW, RESUMED
 from ..model_studio.words import Text
 from .comfyui import finish, running, studio
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
+from .search import QWEN, TEXT_TO_IMAGE, WAN, found_by
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
 PATIENCE = 120
@@ -33,6 +34,7 @@ class SubmitText2Image(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
+            **found_by(*QWEN, *WAN, *TEXT_TO_IMAGE),
         )
 
     validate_inputs = constant_checks(TASK_MODELS)

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..model_studio.catalog import WAN_MODELS
 from .comfyui import image_output, running, studio
 from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+from .search import TEXT_TO_IMAGE, WAN, found_by
 
 
 class WanText2Image(io.ComfyNode):
@@ -23,6 +24,7 @@ class WanText2Image(io.ComfyNode):
             inputs=[*picture_inputs(WAN_MODELS, custom_side=1280), *call_inputs()],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id],
+            **found_by(*WAN, *TEXT_TO_IMAGE),
         )
 
     validate_inputs = constant_checks(WAN_MODELS)
