@@ -5,23 +5,27 @@ import { app } from "../../scripts/app.js";
 import { keySettings } from "./page/keys.js";
 import { addLabel, followPrompts, refresh } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
+import { translateDefinition, translateNode } from "./page/node_words.js";
 import { loadWords } from "./page/words.js";
-
-const words = loadWords();
 
 app.registerExtension({
   name: "ModelStudio.Text2Image",
   settings: keySettings,
+  // Before nodes are registered, which comes before setup.
+  async init() {
+    await loadWords();
+  },
   async setup() {
-    await words;
     await reportLanguage();
   },
+  beforeRegisterNodeDef: translateDefinition,
   nodeCreated(node) {
+    translateNode(node);
     addLabel(node);
     followPrompts(node);
-    words.then(() => refresh(node));
+    refresh(node);
   },
   loadedGraphNode(node) {
-    words.then(() => refresh(node));
+    refresh(node);
   },
 });

@@ -29,6 +29,21 @@ export function say(key, values = {}) {
 }
 
 /**
+ * @typedef {{name: string, tooltip: string, placeholder?: string, options?: Record<string, string>}} InputWords
+ * @typedef {{display_name: string, description: string, inputs: Record<string, InputWords>,
+ *   outputs: Record<string, {name: string, tooltip: string}>}} NodeWords
+ */
+
+/**
+ * The words of one of the pack's nodes. Nothing for other nodes, and in languages without a translation.
+ * @param {string} id
+ * @returns {NodeWords | undefined}
+ */
+export function nodeWords(id) {
+  return id?.startsWith("ModelStudio") ? languages[language()]?.nodeDefs?.[id] : undefined;
+}
+
+/**
  * @param {string} locale
  * @param {string} key
  * @returns {string | undefined}
