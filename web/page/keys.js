@@ -14,18 +14,23 @@ import { say } from "./words.js";
  *   place: {kind: "variable" | "named_file" | "file" | "page", name: string} | null}} KeyState
  */
 
-const REGIONS = {
-  "cn-beijing": "Beijing",
-  "ap-southeast-1": "Singapore",
-  "us-east-1": "Virginia",
-};
+const REGIONS = ["cn-beijing", "ap-southeast-1", "us-east-1"];
 
-/** Entries of `settings` for app.registerExtension. Their English is translated by locales/<language>/settings.json. */
-export const keySettings = Object.entries(REGIONS).map(([region, name], number) => ({
+/**
+ * Entries of `settings` for app.registerExtension. Their words are looked up when they are shown: the page of ComfyUI
+ * 0.3.75 loses what locales/zh-TW/settings.json would say, and shows that of zh.
+ */
+export const keySettings = REGIONS.map((region, number) => ({
   id: `ModelStudio.Keys.${region}`,
-  category: ["Model Studio", "API keys", region],
-  name: `${name} (${region})`,
-  tooltip: "The key of this region, from the Model Studio console. The server keeps it and never shows it again.",
+  get category() {
+    return [say("keys.category"), say("keys.section"), region];
+  },
+  get name() {
+    return say(`keys.names.${region}`);
+  },
+  get tooltip() {
+    return say("keys.tooltip");
+  },
   type: () => keyField(region),
   defaultValue: null,
   sortOrder: -number,
