@@ -62,7 +62,7 @@ def serve(options: Namespace) -> int:
         comfy = stack.enter_context(ComfyUI.start(home=home, env=env, port=free_port(COMFYUI_PORT)))
         comfy.post("/settings", {"Comfy.TutorialCompleted": True})  # no welcome dialog over the page
         pictures = run_workflows(comfy, files, options)
-        print("\n".join(["", "Pictures:", *(f"  {path}" for path in pictures)]) if files else "")
+        print("\n".join(["", "Pictures:", *(f"  {path}" for path in pictures)]) if pictures else "")
         print(f"ComfyUI:   {comfy.url}/   (examples: Workflow > Browse Templates > Extensions)")
         if simulator_url:
             print(f"Simulator: {simulator_url}/_simulator/")
@@ -176,13 +176,32 @@ def cost_of(api_prompt: Mapping[str, Any]) -> dict[str, float]:
             raise RigError(f"Nothing was sent: the price depends on {linked}, which come from other nodes.")
         try:
             request = plan(**given | {"region": api_host(given["region"], os.environ).region})
+            requests = times(api_prompt, node)
         except ModelStudioError as error:
             raise RigError(f"Nothing was sent: {error}") from None
         if not request.price:
             raise RigError(f"Nothing was sent: no list price is known for {given['model']} in {request.region}.")
         amount, currency = request.price
-        total[currency] += amount * request.n
+        total[currency] += amount * request.n * requests
     return dict(total)
+
+
+def times(api_prompt: Mapping[str, Any], node: Mapping[str, Any]) -> int:
+    """How often a node runs in one prompt: once, or once for each prompt of a Prompt List before it."""
+    from model_studio.request import prompts_in
+
+    longest = 1
+    for value in node["inputs"].values():
+        if not isinstance(value, list):
+            continue
+        source = api_prompt[value[0]]
+        if source["class_type"] != "ModelStudioPromptList":
+            longest = max(longest, times(api_prompt, source))
+        elif isinstance(source["inputs"]["prompts"], list):
+            raise RigError("Nothing was sent: the price depends on a Prompt List whose text comes from another node.")
+        else:
+            longest = max(longest, len(prompts_in(source["inputs"]["prompts"])))
+    return longest
 
 
 if __name__ == "__main__":

@@ -40,6 +40,18 @@ def to_api_prompt(workflow: Mapping[str, Any], object_info: Mapping[str, Any]) -
     return prompt
 
 
+def next_day(workflow: Mapping[str, Any], task_ids: str) -> dict[str, Any]:
+    """The example that submits, as people run it the next day.
+
+    What was muted is awake, all else is muted, and the ids are in the Task Poller.
+    """
+    nodes = [{**node, "mode": 0 if node["mode"] == _MUTED else _MUTED} for node in workflow["nodes"]]
+    for node in nodes:
+        if node["type"] == "ModelStudioTaskPoller":
+            node["widgets_values"] = [task_ids, *node["widgets_values"][1:]]
+    return {**workflow, "nodes": nodes}
+
+
 def widget_values(node: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a node's widgets by input name, out of the positional `widgets_values`."""
     values = list(node.get("widgets_values") or [])

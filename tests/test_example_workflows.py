@@ -11,11 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from PIL import Image
 
 from model_studio.catalog import ASPECT_RATIOS
-from model_studio.request import ImageRequest, plan
+from model_studio.request import ImageRequest, plan, prompts_in
+from rig import demo
 from rig.layout import COMFYUI_VERSION, PACK_NAME, ROOT
 from rig.workflows import to_api_prompt, widget_values
 
@@ -25,8 +27,24 @@ NOTE = "MarkdownNote"  # lives on the page only
 MUTED = 2
 TITLE_HEIGHT = 30  # of a node on the page, above its `pos`
 
-# Nodes of ComfyUI that the examples use, in the shape of GET /object_info.
+# Nodes of ComfyUI that the examples use, in the shape of GET /object_info. 0.3.75 and 0.33.0 both have them with these
+# inputs, and neither calls one deprecated.
 CORE: dict[str, Any] = {
+    "ImageGrid": {
+        "display_name": "Image Grid",
+        "input": {
+            "required": {
+                "images": ["IMAGE"],
+                "columns": ["INT", {"min": 1, "max": 20}],
+                "cell_width": ["INT", {"min": 32, "max": 2048}],
+                "cell_height": ["INT", {"min": 32, "max": 2048}],
+                "padding": ["INT", {"min": 0, "max": 50}],
+            }
+        },
+        "output": ["IMAGE"],
+        "output_is_list": [False],
+        "output_name": ["images"],
+    },
     "ImageScaleBy": {
         "display_name": "Upscale Image By",
         "input": {
@@ -35,6 +53,22 @@ CORE: dict[str, Any] = {
                 "upscale_method": [["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]],
                 "scale_by": ["FLOAT", {"min": 0.01, "max": 8.0}],
             }
+        },
+        "output": ["IMAGE"],
+        "output_is_list": [False],
+        "output_name": ["IMAGE"],
+    },
+    "ImageStitch": {
+        "display_name": "Image Stitch",
+        "input": {
+            "required": {
+                "image1": ["IMAGE"],
+                "direction": [["right", "down", "left", "up"]],
+                "match_image_size": ["BOOLEAN"],
+                "spacing_width": ["INT", {"min": 0, "max": 1024}],
+                "spacing_color": [["white", "black", "red", "green", "blue"]],
+            },
+            "optional": {"image2": ["IMAGE"]},
         },
         "output": ["IMAGE"],
         "output_is_list": [False],
@@ -54,6 +88,13 @@ CORE: dict[str, Any] = {
         "output_is_list": [False],
         "output_name": ["STRING"],
     },
+    "RebatchImages": {
+        "display_name": "Rebatch Images",
+        "input": {"required": {"images": ["IMAGE"], "batch_size": ["INT", {"min": 1, "max": 4096}]}},
+        "output": ["IMAGE"],
+        "output_is_list": [True],
+        "output_name": ["IMAGE"],
+    },
     "SaveImage": {
         "display_name": "Save Image",
         "input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING", {}]}},
@@ -61,9 +102,24 @@ CORE: dict[str, Any] = {
         "output_is_list": [],
         "output_name": [],
     },
+    "StringConcatenate": {
+        "display_name": "Concatenate",
+        "input": {
+            "required": {
+                "string_a": ["STRING", {"multiline": True}],
+                "string_b": ["STRING", {"multiline": True}],
+                "delimiter": ["STRING", {}],
+            }
+        },
+        "output": ["STRING"],
+        "output_is_list": [False],
+        "output_name": ["STRING"],
+    },
 }
 OURS: dict[str, Any] = json.loads((ROOT / "tests/comfyui/object_info.json").read_text("utf-8"))
 OBJECT_INFO = CORE | OURS
+SCHEMA: dict[str, Any] = json.loads((ROOT / "tests/data/workflow-0.4.schema.json").read_text("utf-8"))
+CURRENCIES = {"cn-beijing": "CNY", "ap-southeast-1": "USD"}
 
 Workflow = dict[str, Any]
 Node = dict[str, Any]
@@ -94,8 +150,8 @@ def notes(workflow: Workflow) -> list[str]:
 
 def specs(node: Node) -> dict[str, Any]:
     """Name -> [type, options] of a node's inputs."""
-    required: dict[str, Any] = OBJECT_INFO[node["type"]]["input"]["required"]
-    return {name: [*spec, {}][:2] for name, spec in required.items()}
+    inputs: dict[str, Any] = OBJECT_INFO[node["type"]]["input"]
+    return {name: [*spec, {}][:2] for name, spec in (inputs["required"] | inputs.get("optional", {})).items()}
 
 
 def is_widget(spec: list[Any]) -> bool:
@@ -113,23 +169,34 @@ def fits(value: Any, spec: list[Any]) -> bool:
     return type(value) is {"STRING": str, "BOOLEAN": bool}[kind]
 
 
-def planned(nodes: list[Node], region: str) -> list[ImageRequest]:
+def planned(workflow: Workflow, region: str) -> list[ImageRequest]:
     """The requests that a run sends when `auto` means this region."""
+    prompt = to_api_prompt(workflow, OBJECT_INFO)
     requests = []
-    for node in nodes:
-        if node["mode"] == MUTED or "prompt_extend" not in specs(node):
+    for node in prompt.values():
+        if "prompt_extend" not in node["inputs"]:
             continue
-        given = {"call_mode": "auto"} | widget_values(node, OBJECT_INFO[node["type"]])
+        given = {"call_mode": "auto"} | node["inputs"]
         given.pop("timeout", None)
-        linked = {socket["name"] for socket in node["inputs"] if socket["link"] is not None}
-        assert linked <= {"prompt"}, "a linked input hides the price"
-        prompt = "linked" if linked else given["prompt"]
-        requests.append(plan(**given | {"prompt": prompt, "region": region}))
+        assert {name for name, value in given.items() if isinstance(value, list)} <= {"prompt"}, "the price is hidden"
+        for text in texts(prompt, given["prompt"]):
+            requests.append(plan(**given | {"prompt": text, "region": region}))
     return requests
 
 
+def texts(prompt: dict[str, Any], value: Any) -> list[str]:
+    """What a `prompt` input holds: its own text, or that of a node before it; one for each request."""
+    if isinstance(value, str):
+        return [value]
+    source = prompt[value[0]]
+    if source["class_type"] == "ModelStudioPromptList":
+        return prompts_in(source["inputs"]["prompts"])
+    assert source["class_type"] == "PrimitiveStringMultiline"
+    return [source["inputs"]["value"]]
+
+
 def test_every_workflow_has_a_thumbnail_and_every_thumbnail_a_workflow() -> None:
-    assert len(FILES) >= 4
+    assert len(FILES) >= 8
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted(
         f"{file.stem}{suffix}" for file in FILES for suffix in (".json", ".jpg")
     )
@@ -148,10 +215,7 @@ def test_the_demo_finds_its_poster() -> None:
 
 
 def test_format_is_the_one_that_pages_save(workflow: Workflow) -> None:
-    assert workflow["version"] == 0.4
-    assert {"last_node_id", "last_link_id", "nodes", "links", "groups", "config", "extra"} <= set(workflow)
-    for node in workflow["nodes"]:
-        assert {"id", "type", "pos", "size", "flags", "order", "mode", "inputs", "outputs", "properties"} <= set(node)
+    jsonschema.validate(workflow, SCHEMA)
 
 
 def test_ids_are_unique(workflow: Workflow) -> None:
@@ -220,53 +284,86 @@ def test_run_again_buys_nothing(nodes: list[Node]) -> None:
 
 
 @pytest.mark.parametrize("region", ["cn-beijing", "ap-southeast-1"])
-def test_each_request_can_be_sent_without_a_warning(nodes: list[Node], region: str) -> None:
-    requests = planned(nodes, region)
+def test_each_request_can_be_sent_without_a_warning(workflow: Workflow, region: str) -> None:
+    requests = planned(workflow, region)
     assert requests
     for request in requests:
         assert request.notes == ()
 
 
 def test_every_picture_is_saved(workflow: Workflow) -> None:
-    """What was paid for is not left to a preview, which ComfyUI forgets."""
-    prompt = to_api_prompt(workflow, OBJECT_INFO)
+    """What was paid for is not left to a preview, which ComfyUI forgets; of tasks, once somebody wakes the poller."""
+    awake = {**workflow, "nodes": [{**node, "mode": 0} for node in workflow["nodes"]]}
+    prompt = to_api_prompt(awake, OBJECT_INFO)
     saved = {node_id for node_id, node in prompt.items() if node["class_type"] == "SaveImage"}
     for _ in prompt:  # one step back at a time, as many as there can be
         inputs = [value for node_id in saved for value in prompt[node_id]["inputs"].values()]
         saved |= {value[0] for value in inputs if isinstance(value, list)}
-    assert {node_id for node_id, node in prompt.items() if node["class_type"] in OURS} <= saved
+    drawing = {
+        node_id for node_id, node in prompt.items() if "used_prompt" in OBJECT_INFO[node["class_type"]]["output_name"]
+    }
+    assert drawing
+    assert drawing <= saved
 
 
-def test_notes_say_what_is_bought(nodes: list[Node], notes: list[str]) -> None:
+def test_only_what_fetches_tasks_is_muted(workflow: Workflow) -> None:
+    """Else something that is paid for might wake by accident."""
+    muted = {node["id"] for node in workflow["nodes"] if node["mode"] != 0}
+    prompt = to_api_prompt({**workflow, "nodes": [node | {"mode": 0} for node in workflow["nodes"]]}, OBJECT_INFO)
+    assert not any("prompt_extend" in prompt[str(node_id)]["inputs"] for node_id in muted)
+    for _, source, _, target, _, _ in workflow["links"]:
+        assert (source in muted) == (target in muted), "the page refuses to run a node whose source is muted"
+
+
+@pytest.mark.parametrize("region", CURRENCIES)
+def test_notes_say_what_is_bought(workflow: Workflow, notes: list[str], region: str) -> None:
     """In English and in Chinese: the count and the list prices of the catalog."""
     english, chinese = notes
-    in_china, elsewhere = planned(nodes, "cn-beijing"), planned(nodes, "ap-southeast-1")
-    count = sum(request.n for request in in_china)
+    requests = planned(workflow, region)
+    count = sum(request.n for request in requests)
     assert f"**{count} picture{'s' if count > 1 else ''}**" in english
     assert f"**{count} 張圖**" in chinese
     for note in notes:
-        assert re.search(rf"CNY {total(in_china):.2f}(?!\d)", note)
-        assert re.search(rf"USD {total(elsewhere):g}(?!\d)", note)
+        assert re.search(rf"{CURRENCIES[region]} {money(total(requests))}(?!\d)", note)
+
+
+@pytest.mark.parametrize("region", CURRENCIES)
+def test_the_demo_says_the_same_price(workflow: Workflow, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in demo.pack_variables():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DASHSCOPE_API_REGION", region)
+    cost = demo.cost_of(to_api_prompt(workflow, OBJECT_INFO))
+    assert cost == pytest.approx({CURRENCIES[region]: total(planned(workflow, region))})
 
 
 def total(requests: list[ImageRequest]) -> float:
     return round(sum(request.price[0] * request.n for request in requests if request.price), 4)
 
 
-def test_notes_tell_where_the_key_is_and_why_the_seed_is_fixed(notes: list[str]) -> None:
+def money(amount: float) -> str:
+    """0.50, but 0.075."""
+    return f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}"
+
+
+def test_notes_tell_where_the_key_goes_and_why_the_seed_is_fixed(notes: list[str]) -> None:
+    english, chinese = notes
+    assert "*Settings > Model Studio*" in english and "Never type it into a graph" in english
+    assert "「設定 > Model Studio」" in chinese and "切勿填入工作流程" in chinese
     for note in notes:
         assert "**DASHSCOPE_API_KEY**" in note
         assert "**fixed**" in note
 
 
-def test_notes_name_models_and_sizes_that_are_drawn(nodes: list[Node], notes: list[str]) -> None:
-    for request in planned(nodes, "cn-beijing"):
-        for note in notes:
-            assert f"**{request.model.name}**" in note
-            for ratio in set(ASPECT_RATIOS) & set(re.findall(r"\d+:\d+", note)):
-                assert request.model.ratio_sizes[ratio] == request.size
-            for side in re.findall(r"(\d+ × \d+) (?:pixels|像素)", note):
-                assert side == str(request.size).replace("*", " × ")
+def test_notes_name_models_and_sizes_that_are_drawn(workflow: Workflow, notes: list[str]) -> None:
+    requests = planned(workflow, "cn-beijing")
+    sizes = {str(request.size).replace("*", " × ") for request in requests}
+    drawn = {
+        ratio for request in requests for ratio in ASPECT_RATIOS if request.model.ratio_sizes[ratio] == request.size
+    }
+    for note in notes:
+        assert all(f"**{request.model.name}**" in note for request in requests)
+        assert set(ASPECT_RATIOS) & set(re.findall(r"\d+:\d+", note)) <= drawn
+        assert set(re.findall(r"(\d+ × \d+) (?:pixels|像素)", note)) <= sizes
 
 
 def test_nothing_private_is_inside(file: Path) -> None:

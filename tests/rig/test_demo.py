@@ -39,9 +39,25 @@ def test_costs_of_all_pictures_by_currency() -> None:
 
 
 def test_a_linked_prompt_does_not_change_the_price() -> None:
-    assert demo.cost_of({"1": generator(prompt=["4", 0])}) == pytest.approx({"CNY": 0.40})
+    text = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "a cat"}}
+    assert demo.cost_of({"1": generator(prompt=["4", 0]), "4": text}) == pytest.approx({"CNY": 0.40})
     with pytest.raises(RigError, match=r"depends on \['n'\]"):
         demo.cost_of({"1": generator(n=["4", 0])})
+
+
+def prompt_list(prompts: Any) -> dict[str, Any]:
+    return {"class_type": "ModelStudioPromptList", "inputs": {"prompts": prompts}}
+
+
+def test_each_prompt_of_a_list_is_paid_for() -> None:
+    linked = generator(prompt=["2", 0])
+    assert demo.cost_of({"1": linked, "2": prompt_list("a cat\n\na dog\na hen")}) == pytest.approx({"CNY": 1.20})
+    suffix = {"class_type": "StringConcatenate", "inputs": {"string_a": ["3", 0], "string_b": ", in oil"}}
+    assert demo.cost_of({"1": linked, "2": suffix, "3": prompt_list("a cat\na dog")}) == pytest.approx({"CNY": 0.80})
+    with pytest.raises(RigError, match="holds no prompt"):
+        demo.cost_of({"1": linked, "2": prompt_list(" ")})
+    with pytest.raises(RigError, match="whose text comes from another node"):
+        demo.cost_of({"1": linked, "2": prompt_list(["3", 0]), "3": suffix})
 
 
 def test_auto_is_the_region_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

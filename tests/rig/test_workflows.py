@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rig.workflows import WorkflowError, to_api_prompt
+from rig.workflows import WorkflowError, next_day, to_api_prompt
 
 OBJECT_INFO: dict[str, Any] = {
     "Generate": {
@@ -105,6 +105,14 @@ def test_a_muted_node_is_left_out_with_its_links() -> None:
     prompt = convert([GENERATE | {"mode": 2}, save], [1, 1, 0, 2, 0, "IMAGE"])
     assert prompt == {"2": prompt["2"]}
     assert prompt["2"]["inputs"] == {"filename_prefix": "x"}
+
+
+def test_the_next_day_the_muted_are_awake() -> None:
+    workflow = {"nodes": [GENERATE, node(2, "ModelStudioTaskPoller", ["", "auto", 120], mode=2)], "version": 0.4}
+    generate, poller = next_day(workflow, "id-1, id-2")["nodes"]
+    assert (generate["mode"], poller["mode"]) == (2, 0)
+    assert poller["widgets_values"] == ["id-1, id-2", "auto", 120]
+    assert workflow["nodes"][1]["widgets_values"][0] == ""
 
 
 @pytest.mark.parametrize(
