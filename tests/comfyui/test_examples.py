@@ -34,6 +34,11 @@ def forgetful(
         yield comfy
 
 
+@pytest.fixture(scope="module")
+def object_info(forgetful: ComfyUI) -> Any:
+    return forgetful.get("/object_info")
+
+
 def read(example: Path) -> dict[str, Any]:
     workflow: dict[str, Any] = json.loads(example.read_text("utf-8"))
     return workflow
