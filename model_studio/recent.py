@@ -38,9 +38,7 @@ def tasks_text(ledger: Ledger, store_limit: int) -> str:
 
 def _line(entry: Entry) -> Text:
     when = time.strftime("%m-%d %H:%M", time.localtime(entry.created))
-    prompt = " ".join(entry.order.prompt.split())
-    if len(prompt) > PROMPT_LENGTH:
-        prompt = prompt[: PROMPT_LENGTH - 1] + "…"
+    prompt = in_short(entry.order.prompt, PROMPT_LENGTH)
     return Text(
         "{when}  {model}  {prompt}  {state}  {task_id}",
         when=when,
@@ -49,6 +47,12 @@ def _line(entry: Entry) -> Text:
         state=Text("stored") if entry.is_stored else _WORDS[entry.state],
         task_id=entry.task_id,
     )
+
+
+def in_short(text: str, length: int) -> str:
+    """The text in one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _size(count: int) -> str:

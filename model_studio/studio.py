@@ -6,6 +6,7 @@ Studio may be shared by all runs of a process.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import budget, info, key_check, recent, settings, tasks
+from . import budget, info, key_check, overview, recent, settings, tasks
 from .api import Api
 from .background import Background
 from .collecting import collect
@@ -100,6 +101,15 @@ class Studio:
         return await self._background.attend(
             lambda own: key_check.check(self._transport, self._api(region), own), Waiting(key_check.TIMEOUTS.total)
         )
+
+    async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
+        """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""
+        budgets, reuse = settings.daily_budget(self._environ), settings.reuse(self._environ)
+        return await asyncio.wrap_future(start(overview.page, self.ledger, budgets, reuse, limit, before, search))
+
+    async def thumbnail(self, entry_id: int, number: int) -> bytes | None:
+        """A stored picture as a small JPEG, None where there is none. Raises LedgerUnavailable."""
+        return await asyncio.wrap_future(start(overview.thumbnail, self.ledger, entry_id, number))
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         drawing = await self._drawing(request, waiting)

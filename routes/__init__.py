@@ -2,11 +2,11 @@
 
 from server import PromptServer
 
-from . import keys, language, quotes
+from . import keys, language, quotes, records
 from .guard import guarded
 
 PREFIX = "/model_studio"
-_TOPICS = (keys, language, quotes)
+_TOPICS = (keys, language, quotes, records)
 
 
 def register() -> None:

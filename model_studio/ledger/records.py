@@ -143,10 +143,25 @@ class Ledger:
     def by_task(self, task_id: str) -> Entry | None:
         return self._one("task_id = ?", task_id)
 
-    def recent(self, count: int, *, tasks_only: bool = False) -> list[Entry]:
-        """The last records, newest first; `tasks_only`: those with a task id."""
+    def recent(
+        self, count: int, *, tasks_only: bool = False, before: int | None = None, search: str = ""
+    ) -> list[Entry]:
+        """The last records, newest first.
+
+        `tasks_only`: those with a task id; `before`: older than the one of this id; `search`: a part of the prompt, the
+        model or the task id, without regard to the case of ASCII letters.
+        """
+        conditions, values = ["1"], list[Any]()
+        if tasks_only:
+            conditions.append("task_id IS NOT NULL")
+        if before is not None:
+            conditions.append("id < ?")
+            values.append(before)
+        if search:
+            conditions.append(f"({' OR '.join(f'instr(lower({column}), lower(?))' for column in _SEARCHED)})")
+            values += [search] * len(_SEARCHED)
         with self.database.transaction(write=False) as ledger:
-            return _all(ledger, f"{'task_id IS NOT NULL' if tasks_only else '1'} ORDER BY id DESC LIMIT ?", count)
+            return _all(ledger, f"{' AND '.join(conditions)} ORDER BY id DESC LIMIT ?", *values, count)
 
     def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         """Submissions of the account and model, sent within so many seconds of this one, whose task is not known."""
@@ -182,6 +197,13 @@ class Ledger:
         if old and old["file"] != file:
             doomed.append(old["file"])
         self.store.delete(doomed)
+
+    def picture(self, entry_id: int, number: int) -> bytes | None:
+        """The stored bytes of a picture; None where there are none."""
+        place = (entry_id, number)
+        with self.database.transaction(write=False) as ledger:
+            row = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
+        return self.store.read(row["file"]) if row else None
 
     def stored_bytes(self) -> int:
         with self.database.transaction(write=False) as ledger:
@@ -219,6 +241,7 @@ def _all(ledger: sqlite3.Connection, condition: str, *values: Any) -> list[Entry
 
 
 _ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
+_SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
 _PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_studio.answers import Drawn
@@ -174,6 +174,79 @@ def test_recent_tasks_alone(ledger: Ledger) -> None:
     assert ledger.recent(2, tasks_only=True) == [third, first]
 
 
+def test_pages_hold_every_record_once(ledger: Ledger) -> None:
+    entries = [begin(ledger) for _ in range(7)][::-1]
+    pages = list[list[Entry]]()
+    while page := ledger.recent(3, before=pages[-1][-1].id if pages else None):
+        pages.append(page)
+        begin(ledger)  # what comes meanwhile shifts nothing
+    assert pages == [entries[:3], entries[3:6], entries[6:]]
+
+
+def test_pages_of_tasks(ledger: Ledger) -> None:
+    tasks = [ledger.update(begin(ledger), task_id=f"t-{number}") for number in range(3)]
+    begin(ledger)
+    assert ledger.recent(9, tasks_only=True, before=tasks[2].id) == tasks[1::-1]
+    assert ledger.recent(9, tasks_only=True, before=tasks[2].id, search="T-0") == tasks[:1]
+
+
+SEARCHED = {
+    "hundred": ("100% pure", "wan2.2-t2i-flash", "aaaa-1111"),
+    "score": ("snake_case", "qwen-image-2.0-pro", "bbbb-2222"),
+    "quotes": ('it\'s "so"', None, None),
+    "chinese": ("一艘紙船", "wan2.6-t2i", "cccc_3333"),
+}
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("", "hundred score quotes chinese"),
+        ("%", "hundred"),
+        ("0% p", "hundred"),
+        ("%pure", ""),
+        ("_", "score chinese"),
+        ("snakeXcase", ""),
+        ("'", "quotes"),
+        ('"SO"', "quotes"),
+        ("' OR 1=1 --", ""),
+        ("\\", ""),
+        ("*", ""),
+        ("?", ""),
+        ("紙", "chinese"),
+        ("WAN2", "hundred chinese"),
+        ("bbbb-2", "score"),
+        ("flash aaaa", ""),
+        ("cn-beijing", ""),
+        ("x" * 100_000, ""),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_search_takes_every_sign_for_itself(ledger: Ledger, search: str, found: str) -> None:
+    names = dict[int | None, str]()
+    for name, (prompt, model, task_id) in SEARCHED.items():
+        names[ledger.update(begin(ledger, prompt=prompt, model=model), task_id=task_id).id] = name
+    assert [names[entry.id] for entry in ledger.recent(9, search=search)][::-1] == found.split()
+
+
+nearly_equal = st.text("aA%_\\'\"?山.\0", max_size=4)
+searched = st.lists(st.tuples(nearly_equal, st.none() | nearly_equal), max_size=8)
+
+
+@settings(max_examples=40)
+@given(records=searched, search=nearly_equal)
+def test_pages_of_a_search_hold_what_matches_once(
+    tmp_path_factory: pytest.TempPathFactory, records: list[tuple[str, str | None]], search: str
+) -> None:
+    ledger = Ledger(tmp_path_factory.mktemp("search"))
+    entries = [begin(ledger, prompt=prompt, model=model) for prompt, model in records]
+    seen = list[Entry]()
+    while page := ledger.recent(2, before=seen[-1].id if seen else None, search=search):
+        seen += page
+    texts = {entry.name: (entry.order.prompt.lower(), (entry.order.model or "").lower()) for entry in entries}
+    assert seen == [entry for entry in entries[::-1] if any(search.lower() in text for text in texts[entry.name])]
+
+
 # Tasks
 
 
@@ -223,6 +296,21 @@ def test_a_record_keeps_apart_from_those_of_a_new_file(ledger: Ledger) -> None:
     assert ledger.latest("others") == others
     known = ledger.latest("ours")
     assert known is not None and known.state == DRAWN and list(known.files) == [0]
+
+
+# Pictures
+
+
+def test_a_picture_by_its_place(ledger: Ledger) -> None:
+    first, second = (ledger.update(begin(ledger), drawn=Drawn(("a", "b")), state=DRAWN) for _ in range(2))
+    ledger.keep(first, 1, b"\x89PNG one", 100, None)
+    ledger.keep(second, 1, b"\x89PNG two", 100, None)
+    assert first.id and second.id
+    assert (ledger.picture(first.id, 1), ledger.picture(second.id, 1)) == (b"\x89PNG one", b"\x89PNG two")
+    assert ledger.picture(first.id, 0) is ledger.picture(second.id + 1, 1) is None
+    for file in ledger.store.folder.iterdir():
+        file.unlink()
+    assert ledger.picture(first.id, 1) is None
 
 
 # Without their tasks
@@ -405,6 +493,7 @@ def test_all_say_when_there_is_no_ledger(folder: Path) -> None:
         lambda: ledger.latest("print"),
         lambda: ledger.by_task("t-1"),
         lambda: ledger.recent(1),
+        lambda: ledger.picture(1, 0),
         lambda: ledger.unsettled(entry, 1),
         lambda: ledger.spent_today(),
         lambda: ledger.stored_bytes(),
