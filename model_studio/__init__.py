@@ -11,7 +11,8 @@ pictures     download rules, bytes to numpy arrays; gallery: fetches all picture
 errors       one tree of exceptions; advice: what each code of the service means for the user
 words        what users read, in English and ready for other languages
 settings     the MODEL_STUDIO_* variables; pacer: the account's limits; budget: the user's own
-ledger       what was asked, paid and drawn, on disk; memory: the ledger as one run uses it; recent: in words
+ledger       what was asked, paid and drawn, on disk; memory: the ledger as one run uses it
+             recent: the ledger in words; overview: as the page lists it
 waiting      threads, pauses and Cancel for a run; background: where work goes on when nobody waits for it any more
 drawing      one request, from the ledger's look-up to its pictures; lookup: finds lost submissions
 collecting   tasks to pictures, whoever created them

@@ -6,6 +6,7 @@ import { keySettings } from "./page/keys.js";
 import { addLabel, followPrompts, refresh } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
 import { translateDefinition, translateNode } from "./page/node_words.js";
+import { addTasksTab } from "./page/tasks.js";
 import { loadWords } from "./page/words.js";
 
 app.registerExtension({
@@ -16,6 +17,7 @@ app.registerExtension({
     await loadWords();
   },
   async setup() {
+    addTasksTab();
     await reportLanguage();
   },
   beforeRegisterNodeDef: translateDefinition,

@@ -1,0 +1,284 @@
+"""The sidebar's tab of recent tasks: what was drawn is listed, and its pictures come into the graph for nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from model_studio.answers import Drawn
+from model_studio.ledger import DRAWN, UNCERTAIN, Ledger, Order, new_entry
+from rig.comfyui import ComfyUI
+from simulator import Simulator
+from tests.long_ledger import copy
+
+SMALL = {
+    "aspect_ratio": "custom",
+    "width": 512,
+    "height": 512,
+    "n": 2,
+    "seed": 7,
+    "negative_prompt": "",
+    "prompt_extend": False,
+    "watermark": False,
+    "region": "auto",
+    "timeout": 60,
+}
+MODELS = {
+    "sync": ("ModelStudioQwenText2Image", "qwen-image-2.0"),
+    "async": ("ModelStudioWanText2Image", "wan2.2-t2i-flash"),
+}
+HOSTILE = "<img src=x onerror=alert(1)>\"'&amp; 船"
+LONG = 5000
+ROWS_IN_PAGE = 40  # at most, however long the list is
+# A page at a time, as the Page Down key does: all prompts in the order in which they came, the most rows and the most
+# elements that were in the page at once.
+SCROLL_TO_THE_END = """async () => {
+  const panel = document.querySelector(".model-studio-tasks");
+  const box = panel.querySelector(".model-studio-list");
+  const seen = new Set();
+  let [mostRows, mostElements] = [0, 0];
+  for (let atRest = 0; atRest < 20; box.scrollTop += box.clientHeight) {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const rows = [...panel.querySelectorAll(".model-studio-prompt")];
+    for (const row of rows) seen.add(row.textContent);
+    mostRows = Math.max(mostRows, rows.length);
+    mostElements = Math.max(mostElements, panel.querySelectorAll("*").length);
+    const isAtEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 1;
+    atRest = isAtEnd && box.ariaBusy === "false" ? atRest + 1 : 0;
+  }
+  return [[...seen], mostRows, mostElements];
+}"""
+
+
+@pytest.fixture(scope="module")
+def comfy(
+    browser: Browser, running_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ComfyUI]:
+    """With a store and a budget, and nothing in the ledger yet."""
+    env = {
+        "DASHSCOPE_HTTP_BASE_URL": running_simulator.base_url,
+        "DASHSCOPE_API_KEY": running_simulator.key,
+        "MODEL_STUDIO_PACE": "off",
+        "MODEL_STUDIO_DAILY_BUDGET": "CNY 20",
+    }
+    with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
+        yield comfy
+
+
+@pytest.fixture(scope="module")
+def ledger(comfy: ComfyUI) -> Ledger:
+    return Ledger(comfy.home / "user" / "__model_studio")
+
+
+def graph(mode: str, prompt: str) -> dict[str, Any]:
+    node, model = MODELS[mode]
+    inputs = {"prompt": prompt, "model": model, "call_mode": mode, **SMALL}
+    save = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    return {"1": {"class_type": node, "inputs": inputs}, "2": save}
+
+
+def draw(comfy: ComfyUI, mode: str, prompt: str) -> None:
+    run = comfy.run(graph(mode, prompt))
+    assert run.status == "success", run.error or run.refusal
+
+
+def open_tab(page: Page) -> Locator:
+    page.locator(".model-studio-tasks-tab-button, [data-testid=model-studio-tasks-tab-button]").click()
+    panel = page.locator(".model-studio-tasks")
+    expect(panel.locator(".model-studio-spent")).not_to_be_empty()
+    return panel
+
+
+def rows(panel: Locator) -> Locator:
+    return panel.get_by_role("listitem")
+
+
+def search(panel: Locator, text: str) -> None:
+    """Types, and waits until the answer is shown."""
+    with panel.page.expect_response(lambda response: "/model_studio/records?" in response.url):
+        panel.get_by_role("searchbox").fill(text)
+    expect(panel.locator("[aria-busy]")).to_have_attribute("aria-busy", "false")
+
+
+def test_an_empty_ledger_and_the_first_task(open_page: Callable[..., Page], comfy: ComfyUI, shot: Any) -> None:
+    """In this order: there is but one first time."""
+    page = open_page()
+    panel = open_tab(page)
+    expect(panel.locator(".model-studio-note")).to_contain_text("There are no tasks yet")
+    assert panel.locator(".model-studio-spent").inner_text() == "Today: CNY\u00a00.00 of CNY\u00a020.00"
+    shot(page, "tasks-empty")
+    page.evaluate(
+        "async (prompt) => (await import('/scripts/api.js')).api.queuePrompt(0, {output: prompt, workflow: {}})",
+        graph("async", "the first boat"),
+    )
+    expect(rows(panel)).to_have_count(1, timeout=30_000)  # by itself
+    expect(rows(panel)).to_contain_text("the first boat")
+    expect(panel.locator(".model-studio-note")).to_be_empty()
+    assert panel.locator(".model-studio-spent").inner_text() == "Today: CNY\u00a00.28 of CNY\u00a020.00"
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+def test_pictures_come_into_the_graph_for_nothing(
+    open_page: Callable[..., Page],
+    comfy: ComfyUI,
+    sim: Simulator,
+    shot: Any,
+    vue: bool,
+) -> None:
+    prompt = f"a boat in {vue}"
+    draw(comfy, "async", prompt)
+    asked = len(sim.requests)
+    page = open_page(vue=vue)
+    page.evaluate("() => window.app.graph.clear()")
+    panel = open_tab(page)
+    search(panel, prompt)
+    (row,) = rows(panel).all()
+    expect(row).to_contain_text("stored")
+    page.wait_for_function("() => document.querySelector('.model-studio-thumbnail img').naturalWidth === 192")
+    for count in (1, 2):
+        row.get_by_role("button", name="Into the graph").click()
+        page.wait_for_function("(count) => window.app.graph.nodes.length === count", arg=count)
+    nodes = page.evaluate(
+        "() => window.app.graph.nodes.map(({type, pos, size, selected, widgets}) =>"
+        " [type, [...pos], [...size], Boolean(selected), widgets.slice(0, 2).map(({value}) => value)])"
+    )
+    (_, first, size, _, values), (_, second, *_) = nodes
+    (record,) = comfy.get(f"/model_studio/records?search={prompt}")["records"]
+    assert values == [record["task_id"], record["region"]]
+    assert [(node[0], node[3]) for node in nodes] == [("ModelStudioTaskPoller", False), ("ModelStudioTaskPoller", True)]
+    assert abs(first[0] - second[0]) > size[0] or abs(first[1] - second[1]) > size[1] + 30  # with its title
+    page.evaluate(
+        """() => {
+            const [poller, other] = window.app.graph.nodes;
+            window.app.graph.remove(other);
+            const preview = window.LiteGraph.createNode("PreviewImage");
+            preview.pos = [poller.pos[0] + 330, poller.pos[1]];
+            window.app.graph.add(preview);
+            poller.connect(0, preview, 0);
+            window.app.queuePrompt(0, 1);
+        }"""
+    )
+    while not (history := comfy.get("/history")):
+        page.wait_for_timeout(50)
+    (run,) = history.values()
+    assert run["status"]["status_str"] == "success" and len(run["outputs"]["3"]["images"]) == 2
+    assert len(sim.requests) == asked
+    page.wait_for_timeout(500)  # for the pictures to be seen
+    shot(page, f"tasks-into-the-graph-{'vue' if vue else 'classic'}")
+
+
+@pytest.mark.parametrize("is_secure", [True, False], ids=["localhost", "plain http"])
+def test_a_task_id_is_copied(open_page: Callable[..., Page], comfy: ComfyUI, is_secure: bool) -> None:
+    draw(comfy, "async", "a boat to copy")
+    page = open_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel = open_tab(page)
+    search(panel, "a boat to copy")
+    page.evaluate("() => window.readClipboard = navigator.clipboard.readText.bind(navigator.clipboard)")
+    if not is_secure:
+        page.evaluate("() => Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    button = rows(panel).get_by_role("button", name="Copy id")
+    button.click()
+    expect(page.get_by_text("The task id was copied")).to_be_visible()
+    (record,) = comfy.get("/model_studio/records?search=a boat to copy")["records"]
+    assert page.evaluate("() => window.readClipboard()") == record["task_id"]
+    expect(button).to_be_focused()
+
+
+def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger) -> None:
+    draw(comfy, "sync", "a boat without a task")
+    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "a boat in the fog", "512*512", 1)
+    ledger.begin(new_entry(order, UNCERTAIN, ledger.now()))
+    panel = open_tab(open_page())
+    search(panel, "a boat without a task")
+    expect(rows(panel)).to_contain_text("from the store")
+    expect(rows(panel).get_by_role("button")).to_have_count(0)
+    search(panel, "a boat in the fog")
+    expect(rows(panel)).to_contain_text("uncertain")
+    expect(rows(panel).get_by_role("button")).to_have_count(0)
+
+
+def test_text_is_text(open_page: Callable[..., Page], comfy: ComfyUI) -> None:
+    draw(comfy, "sync", HOSTILE)
+    page = open_page()
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    panel = open_tab(page)
+    search(panel, HOSTILE)
+    expect(rows(panel).locator(".model-studio-prompt")).to_have_text(HOSTILE)
+    search(panel, "<img src=y onerror=alert(2)>")
+    expect(panel.locator(".model-studio-note")).to_contain_text("<img src=y onerror=alert(2)>")
+
+
+def test_errors_are_told_until_a_refresh_goes_well(open_page: Callable[..., Page], ledger: Ledger) -> None:
+    page = open_page(expected="503")
+    file, aside = ledger.database.file, ledger.folder / "aside"
+    panel = open_tab(page)
+    expect(rows(panel).first).to_be_visible()
+    file.rename(aside)
+    file.mkdir()
+    try:
+        panel.get_by_role("button", name="Refresh").click()
+        expect(panel.locator(".model-studio-note")).to_contain_text("The ledger of earlier tasks cannot be read")
+    finally:
+        file.rmdir()
+        aside.rename(file)
+    panel.get_by_role("button", name="Refresh").click()
+    expect(panel.locator(".model-studio-note")).to_be_empty()
+
+
+def test_thousands_of_tasks_are_scrolled_through(
+    open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger, shot: Any
+) -> None:
+    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "row ", "512*512", 1, 7, True, (0.14, "CNY"))
+    entry = ledger.found(new_entry(order, DRAWN, 1_700_000_000, "row"))
+    copy(ledger, ledger.update(entry, drawn=Drawn(("https://link",))), LONG - 1)
+    page = open_page()
+    panel = open_tab(page)
+    search(panel, "row ")
+    seen, most_rows, most_elements = page.evaluate(SCROLL_TO_THE_END)
+    assert seen == ["row", *(f"row {number}" for number in range(1, LONG))][::-1]
+    assert most_rows < ROWS_IN_PAGE and most_elements < ROWS_IN_PAGE * 20
+    shot(page, "tasks-thousands")
+    expect(rows(panel).last).to_have_attribute("aria-posinset", str(LONG))
+
+
+def test_the_keyboard_goes_through_the_list(open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger) -> None:
+    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "key", "512*512", 1)
+    copy(ledger, ledger.found(new_entry(order, DRAWN, 1_700_000_000, "key")), 150)
+    page = open_page()
+    panel = open_tab(page)
+    search(panel, "key")
+    panel.get_by_role("searchbox").focus()
+    page.keyboard.press("Tab")
+    for place in range(1, 121):  # beyond the first page of the answer
+        page.keyboard.press("Tab")
+        row = rows(panel).filter(has=page.locator(":focus"))
+        expect(row).to_have_attribute("aria-posinset", str(place))
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "state"),
+    [("en", "Recent tasks", "stored"), ("zh", "最近的任务", "已保存"), ("zh-TW", "最近的任務", "已儲存")],
+)
+@pytest.mark.parametrize("palette", ["dark", "light"])
+def test_in_three_languages(
+    open_page: Callable[..., Page], comfy: ComfyUI, shot: Any, language: str, title: str, state: str, palette: str
+) -> None:
+    for mode in MODELS:
+        draw(comfy, mode, "一艘紙船停在平靜的湖上")
+    page = open_page(language, **{"Comfy.ColorPalette": palette})
+    panel = open_tab(page)
+    expect(panel.get_by_role("heading")).to_have_text(title)
+    search(panel, "紙船")
+    expect(rows(panel).first).to_contain_text(state)
+    page.wait_for_function("() => document.querySelector('.model-studio-thumbnail img').naturalWidth === 192")
+    words = json.loads((Path(__file__).parents[2] / f"locales/{language}/main.json").read_text("utf-8"))
+    known = words["modelStudio"]["tasks"]
+    expect(panel.get_by_role("searchbox")).to_have_attribute("placeholder", known["search"])
+    assert "tasks." not in panel.inner_text()
+    shot(page, f"tasks-{language}-{palette}")

@@ -1,0 +1,134 @@
+// @ts-check
+/** One record of the ledger as a row of the panel. */
+
+import { app } from "../../../../scripts/app.js";
+import { api } from "../../../../scripts/api.js";
+import { copy, make } from "../dom.js";
+import { language, say } from "../words.js";
+import { addPoller } from "./graph.js";
+
+/**
+ * What /model_studio/records tells of a record; see model_studio/overview.py.
+ * @typedef {object} TaskRecord
+ * @property {number} id
+ * @property {number} when seconds since 1970
+ * @property {string | null} model
+ * @property {string} region
+ * @property {string} prompt
+ * @property {string | null} size
+ * @property {number} n
+ * @property {string} state
+ * @property {{amount: number, currency: string} | null} cost
+ * @property {string | null} task_id
+ * @property {number} pictures how many were drawn
+ * @property {number[]} thumbnails numbers of those in the store
+ * @property {"poller" | "node" | null} again how the pictures can be had again
+ */
+
+export const ROW_HEIGHT = 124; // pixels
+const THUMBNAIL_DELAY = 120; // milliseconds in which a row that is scrolled past is gone again
+
+/**
+ * @param {TaskRecord} record
+ * @returns {HTMLElement}
+ */
+export function taskRow(record) {
+  const { task_id: taskId, again } = record;
+  const foot = make("div", { className: "model-studio-foot" });
+  if (again === "poller") {
+    foot.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), () => addPoller(record)));
+  }
+  if (again === "node") {
+    foot.append(make("span", { className: "muted", title: say("tasks.run_again_hint") }, say("tasks.run_again")));
+  }
+  if (taskId) foot.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${taskId}`, () => copyId(taskId)));
+  foot.append(cost(record.cost));
+  const prompt = record.prompt || say("tasks.elsewhere");
+  const details = [record.model ?? say("tasks.model_unknown"), record.size, record.n > 1 ? `×${record.n}` : ""]
+    .filter(Boolean)
+    .join(" · ");
+  return make(
+    "div",
+    { className: "model-studio-row" },
+    thumbnail(record),
+    make("div", { className: "model-studio-head" }, stateWord(record.state), time(record.when)),
+    make("div", { className: record.prompt ? "model-studio-prompt" : "model-studio-prompt muted", title: prompt }, prompt),
+    make("div", { className: "model-studio-details", title: `${details} · ${record.region}` }, details),
+    foot,
+  );
+}
+
+/** @param {TaskRecord} record */
+function thumbnail({ id, when, thumbnails, pictures }) {
+  const frame = make("div", { className: "model-studio-thumbnail" });
+  if (thumbnails.length) {
+    const image = make("img", { alt: "" });
+    // The time tells apart records of equal ids, should the ledger be begun anew.
+    const address = api.apiURL(`/model_studio/records/${id}/thumbnail/${thumbnails[0]}?of=${when}`);
+    image.addEventListener("error", () => image.replaceWith(noPicture()));
+    setTimeout(() => image.isConnected && (image.src = address), THUMBNAIL_DELAY);
+    frame.append(image);
+  } else {
+    frame.append(noPicture());
+  }
+  if (pictures > 1) frame.append(make("span", { title: say("tasks.pictures", { count: pictures }) }, `×${pictures}`));
+  return frame;
+}
+
+function noPicture() {
+  return make("i", { className: "pi pi-image", ariaHidden: "true" });
+}
+
+/** @param {string} state */
+function stateWord(state) {
+  return make("span", { className: `model-studio-state ${state}` }, say(`tasks.states.${state}`));
+}
+
+/** @param {number} when */
+function time(when) {
+  const date = new Date(when * 1000);
+  const isToday = date.toDateString() === new Date().toDateString();
+  /** @type {Intl.DateTimeFormatOptions} */
+  const clock = { hour: "numeric", minute: "2-digit" };
+  /** @type {Intl.DateTimeFormatOptions} */
+  const short = isToday ? clock : { month: "short", day: "numeric", ...clock };
+  const full = date.toLocaleString(language(), { dateStyle: "full", timeStyle: "medium" });
+  return make("time", { dateTime: date.toISOString(), title: full }, date.toLocaleString(language(), short));
+}
+
+/** @param {TaskRecord["cost"]} told */
+function cost(told) {
+  return make("span", { className: "model-studio-cost" }, told ? money(told.amount, told.currency) : "");
+}
+
+/**
+ * @param {number} amount
+ * @param {string} currency
+ */
+export function money(amount, currency) {
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 4 };
+  return `${currency}\u00a0${amount.toLocaleString(language(), digits)}`;
+}
+
+/**
+ * @param {string} icon
+ * @param {string} label empty where the icon says it
+ * @param {string} title
+ * @param {() => void} act
+ */
+function button(icon, label, title, act) {
+  const made = make("button", { type: "button", title }, make("i", { className: `pi ${icon}`, ariaHidden: "true" }), label);
+  if (!label) made.ariaLabel = title;
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** @param {string} taskId */
+async function copyId(taskId) {
+  try {
+    await copy(taskId);
+    app.extensionManager.toast.add({ severity: "success", summary: say("tasks.copied"), detail: taskId, life: 3000 });
+  } catch {
+    app.extensionManager.toast.add({ severity: "warn", summary: say("tasks.not_copied"), detail: taskId });
+  }
+}
