@@ -348,7 +348,7 @@ def money(amount: float) -> str:
 def test_notes_tell_where_the_key_goes_and_why_the_seed_is_fixed(notes: list[str]) -> None:
     english, chinese = notes
     assert "*Settings > Model Studio*" in english and "Never type it into a graph" in english
-    assert "「設定 > Model Studio」" in chinese and "切勿填入工作流程" in chinese
+    assert "「設定 > 百鍊 (Model Studio)」" in chinese and "切勿填入工作流程" in chinese
     for note in notes:
         assert "**DASHSCOPE_API_KEY**" in note
         assert "**fixed**" in note

@@ -51,7 +51,7 @@ def refusal(comfy: ComfyUI, graph: Any, class_type: str, **inputs: Any) -> str:
             "長短邊之比不超過 8:1。建議：2048*2048, 2688*1536, 1536*2688, 2368*1728, 1728*2368。",
         ),
         ("ModelStudioSubmitText2Image", {"prompt": " "}, "提示詞是空的。請描述想要的圖片。"),
-        ("ModelStudioTaskPoller", {"task_id": "a/b"}, "'a/b' 不是任務 id。"),
+        ("ModelStudioTaskPoller", {"task_id": "a/b"}, "'a/b' 不是任務 ID。"),
         ("ModelStudioPromptList", {"prompts": "\n"}, "清單中沒有提示詞。請每行寫一個提示詞。"),
     ],
 )
@@ -90,8 +90,8 @@ def test_an_error_of_the_service(
     assert message.startswith(
         "內容審核拒絕了生成的圖片。服務傳回的訊息：「Output data may contain inappropriate content.」。"
     )
-    assert "換一個種子可能通過；否則請修改提示詞。（錯誤碼 DataInspectionFailed，請求 id " in message
-    assert message.strip().endswith(f"，任務 id {task_id}）")
+    assert "換一個種子可能通過；否則請修改提示詞。（錯誤碼 DataInspectionFailed，請求 ID " in message
+    assert message.strip().endswith(f"，任務 ID {task_id}）")
 
 
 def test_progress_summary_and_notes(

@@ -104,7 +104,7 @@ def test_an_error_speaks_another_language_and_stays_itself() -> None:
     error.translations = messages("zh-TW")
     assert str(error) == (
         "已等待 7 秒，任務仍未完成（PENDING）。它不計費；請重新執行以提交新任務。"
-        "（錯誤碼 C，HTTP 500，請求 id r，任務 id t）"
+        "（錯誤碼 C，HTTP 500，請求 ID r，任務 ID t）"
     )
     assert type(str(error)) is str
     assert error.what.startswith("After 7 s") and (error.request_id, error.task_id) == ("r", "t")
