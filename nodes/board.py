@@ -29,11 +29,18 @@ class Line:
     def show(self, text: str, fraction: float) -> None:
         """A text, shown in the user's language, and how far the run is, 0…1; with what the others told last."""
         self._text, self._fraction = text, fraction
-        lines = self._lines.values()
-        told = "\n".join(translate(line._text, words()) for line in lines if line._text)
-        PromptServer.instance.send_progress_text(told, self._node_id)
-        done = sum(line._fraction for line in lines) / len(lines)
+        PromptServer.instance.send_progress_text(self._told(), self._node_id)
+        done = sum(line._fraction for line in self._lines.values()) / len(self._lines)
         get_progress_state().update_progress(self._node_id, done, 1.0)
+
+    def end(self, text: str, fraction: float = 0.0) -> None:
+        """The last text of a run. The page keeps it on the node; ComfyUI's own progress text goes with the run."""
+        self.show(text, fraction)
+        server = PromptServer.instance
+        server.send_sync("model_studio.told", {"node": self._node_id, "text": self._told()}, server.client_id)
+
+    def _told(self) -> str:
+        return "\n".join(translate(line._text, words()) for line in self._lines.values() if line._text)
 
 
 def line(node: type[io.ComfyNode]) -> Line:

@@ -16,6 +16,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io
 
+from ..model_studio.errors import ModelStudioError
 from ..model_studio.info import NEW, RESUMED, STORED
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
@@ -48,11 +49,15 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
 
     Errors come out in the user's language.
     """
-    show = board.line(node).show
+    line = board.line(node)
     try:
         with in_users_language():
-            yield Waiting(timeout, comfy.model_management.processing_interrupted, show)
+            yield Waiting(timeout, comfy.model_management.processing_interrupted, line.show)
+    except ModelStudioError as error:
+        line.end(error.what)
+        raise
     except Interrupted:
+        line.end(Text("canceled"))
         # Not throw_exception_if_processing_interrupted: it clears the flag, and other waiting nodes would go on.
         raise comfy.model_management.InterruptProcessingException from None
 
@@ -62,7 +67,7 @@ def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:
     notes = info["notes"]
     for note in notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
-    board.line(node).show(join("{before}\n{after}", [summary, *notes]), 1.0)
+    board.line(node).end(join("{before}\n{after}", [summary, *notes]), 1.0)
     return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
 
 

@@ -26,6 +26,8 @@ declare namespace Comfy {
     extensionManager: ExtensionManager;
     canvas: Canvas;
     graph: Graph;
+    /** Newer pages only, where `graph` may be that of a subgraph. */
+    rootGraph?: Graph;
     /** Tells of each setting as "<its id>.change"; `detail.value` is the new one. */
     ui: { settings: { addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void } };
     graphToPrompt(): Promise<{ output: Record<string, unknown>; workflow: Record<string, unknown> }>;
@@ -163,6 +165,8 @@ declare namespace Comfy {
     size: Point;
     properties: Record<string, unknown>;
     graph: Graph | null;
+    /** Of a node that stands for a subgraph. */
+    subgraph?: Graph;
     inputs: Slot[];
     outputs: Slot[];
     /** Absent on a node that never had one. */

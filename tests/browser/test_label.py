@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rig.layout import ROOT
+from simulator import Simulator
 
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
 ADD = """([type, values]) => {
@@ -104,6 +106,7 @@ def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
 @pytest.mark.parametrize(
     "language, text",
     [("zh", "CNY 0.20 · 约 27 秒 · 1280 × 1280"), ("zh-TW", "CNY 0.20 · 約 27 秒 · 1280 × 1280")],
+    ids=["zh", "zh-TW"],
 )
 def test_price_is_told_in_the_user_s_language(open_page: Callable[..., Page], language: str, text: str) -> None:
     page = open_page(language)
@@ -134,3 +137,34 @@ def test_saved_workflows_are_not_changed(open_page: Callable[..., Page]) -> None
         expect(label(page).first).to_contain_text("0.")
         assert values_of_ours(page.evaluate(SAVE)) == values_of_ours(workflow)
         assert "price" not in json.dumps(page.evaluate("async () => (await app.graphToPrompt()).output"))
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+def test_what_came_of_a_run_stays_on_the_node(
+    open_page: Callable[..., Page], sim: Simulator, shot: Callable[[Page, str], Path], vue: bool
+) -> None:
+    page = open_page(vue=vue)
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "WanText2Image", prompt="boats", model="wan2.2-t2i-flash", aspect_ratio="4:3")
+    page.evaluate("(id) => { app.graph.getNodeById(id).widgets[7].value = 'fixed' }", node)
+    save = page.evaluate("() => app.graph.add(LiteGraph.createNode('PreviewImage')).id")
+    page.evaluate(LINK, [node, save, "images"])
+    expect(label(page)).to_have_text("CNY 0.14 · about 35 s · 1440 × 1080")
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    outcome = page.locator(".model-studio-outcome")
+    expect(outcome).to_have_text(re.compile(r"^1 picture 1440\*1080, [\d.]+ s, CNY 0.14 at list price$"))
+    shot(page, f"outcome-{'vue' if vue else 'classic'}")
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    expect(outcome).to_have_text("unchanged: nothing was run or billed")
+    assert len(sim.billed) == 1
+
+
+def test_an_error_too(open_page: Callable[..., Page], sim: Simulator) -> None:
+    page = open_page(expected="unpaid")
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "WanText2Image", prompt="boats", model="wan2.2-t2i-flash")
+    save = page.evaluate("() => app.graph.add(LiteGraph.createNode('PreviewImage')).id")
+    page.evaluate(LINK, [node, save, "images"])
+    sim.faults.add("arrears")
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    expect(page.locator(".model-studio-outcome")).to_contain_text("The account has an unpaid bill")

@@ -1,8 +1,13 @@
 // @ts-check
-/** On each node that buys pictures: what its run will cost, and which of its inputs count. */
+/**
+ * At the bottom of a node: what its run will cost, and what came of the last one. Inputs that do not count are greyed.
+ */
 
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+import { make } from "./dom.js";
 import { ask } from "./server.js";
-import { say } from "./words.js";
+import { money, say } from "./words.js";
 
 /**
  * What the server tells (model_studio/quote.py).
@@ -13,8 +18,10 @@ import { say } from "./words.js";
 const BUYERS = ["ModelStudioQwenText2Image", "ModelStudioWanText2Image", "ModelStudioSubmitText2Image"];
 /** Inputs that decide the price or what applies; the rest is not sent. */
 const ASKED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
+const POLLER = "ModelStudioTaskPoller";
 const LIST = "ModelStudioPromptList";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
+const PROGRESS = "$$node-text-preview"; // the name that ComfyUI gives to the text that a node shows while it runs
 const MARGIN = 4; // pixels around the line
 const LABEL = "model_studio_price";
 
@@ -23,20 +30,48 @@ const latest = new WeakMap();
 
 /** @param {Comfy.Node} node a node that was just made */
 export function addLabel(node) {
-  if (!BUYERS.includes(node.comfyClass ?? "")) return;
-  const element = document.createElement("div");
-  element.className = "model-studio-price";
+  const buys = BUYERS.includes(node.comfyClass ?? "");
+  if (!buys && node.comfyClass !== POLLER) return;
+  const price = make("div", { className: "model-studio-price" });
+  const outcome = make("div", { className: "model-studio-outcome" });
+  outcome.style.whiteSpace = "pre-line"; // a line for each prompt of a list
+  const element = make("div", {}, price, outcome);
   Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "0 6px", overflow: "auto" });
-  const height = () => Math.max(24, ...[...element.children].map((line) => line.scrollHeight + 2 * MARGIN));
+  const height = () => Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN);
   const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
   widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
+  if (!buys) return;
   for (const name of ASKED) watch(node, name, () => refresh(node, name === "model"));
   const connected = node.onConnectionsChange;
   node.onConnectionsChange = function (...change) {
     connected?.apply(this, change);
     refresh(node);
   };
+}
+
+/** Shows on each node what came of its last run. To be called once. */
+export function followRuns() {
+  api.addEventListener("model_studio.told", ({ detail }) => conclude(detail.node, detail.text));
+  api.addEventListener("execution_cached", ({ detail }) => {
+    for (const id of detail.nodes) conclude(id, say("label.unchanged"));
+  });
+}
+
+/**
+ * @param {string} id of a node in a run: those of the subgraphs around it and its own, as "12:5"
+ * @param {string} text
+ */
+function conclude(id, text) {
+  /** @type {Comfy.Node | null | undefined} */
+  let node;
+  for (const own of id.split(":")) node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
+  const outcome = node && part(node, "outcome");
+  if (!node || !outcome) return;
+  outcome.textContent = text;
+  const told = find(node, PROGRESS);
+  if (told) told.value = ""; // some pages leave ComfyUI's own text where it was: once is enough
+  node.setDirtyCanvas(true, true);
 }
 
 /**
@@ -54,8 +89,8 @@ export function followPrompts(node) {
  * @param {boolean} [correct] whether an n that the model cannot do is to become one that it can
  */
 export async function refresh(node, correct = false) {
-  const element = find(node, LABEL)?.element;
-  if (!element) return;
+  const element = part(node, "price");
+  if (!element || !BUYERS.includes(node.comfyClass ?? "")) return;
   const asked = {};
   latest.set(node, asked);
   try {
@@ -122,20 +157,10 @@ function comesFromList(node) {
 function show(element, { cost, seconds, size, problem, notes }, prompts) {
   if (problem) return tell(element, problem, "");
   const count = prompts === 1 ? "" : say("label.prompts", { count: prompts });
-  const price = cost ? say(`label.${cost.precision.replace(" ", "_")}`, { cost: money(cost, prompts) }) : say("label.unknown");
+  const price = cost ? say(`label.${cost.precision.replace(" ", "_")}`, { cost: money(cost.amount * prompts, cost.currency) }) : say("label.unknown");
   const facts = [price, count, say("label.seconds", { seconds: Math.round(seconds) }), size?.replace("*", " × ")];
   tell(element, notes.join(" "), facts.filter(Boolean).join(" · "));
   element.title = say("label.list_price");
-}
-
-/**
- * CNY 0.50, but USD 0.015.
- * @param {{amount: number, currency: string}} cost
- * @param {number} times
- */
-function money({ amount, currency }, times) {
-  const sum = Math.round(amount * times * 1e4) / 1e4;
-  return `${currency} ${sum.toFixed(Math.max(2, String(sum).split(".")[1]?.length ?? 0))}`;
 }
 
 /**
@@ -144,12 +169,9 @@ function money({ amount, currency }, times) {
  * @param {string} text
  */
 function tell(element, warning, text) {
-  const line = document.createElement("div");
-  line.textContent = text;
-  const alarm = document.createElement("div");
-  alarm.textContent = warning;
+  const alarm = make("div", {}, warning);
   alarm.style.color = "var(--error-text, #f44)";
-  element.replaceChildren(...[line, alarm].filter((part) => part.textContent));
+  element.replaceChildren(...(text ? [make("div", {}, text)] : []), ...(warning ? [alarm] : []));
   element.title = warning;
 }
 
@@ -197,6 +219,15 @@ function watch(node, name, act) {
     changed?.apply(this, change);
     act();
   };
+}
+
+/**
+ * @param {Comfy.Node} node
+ * @param {"price" | "outcome"} name
+ * @returns {HTMLElement | null | undefined} the node's line of that name
+ */
+function part(node, name) {
+  return find(node, LABEL)?.element?.querySelector(`.model-studio-${name}`);
 }
 
 /**

@@ -6,8 +6,8 @@ import { api } from "../../../scripts/api.js";
 import { make } from "./dom.js";
 import { ask } from "./server.js";
 import { LongList } from "./tasks/list.js";
-import { money, ROW_HEIGHT, taskRow } from "./tasks/row.js";
-import { say } from "./words.js";
+import { ROW_HEIGHT, taskRow } from "./tasks/row.js";
+import { money, say } from "./words.js";
 
 const SEARCH_DELAY = 250; // milliseconds without a key before the ledger is searched
 const ENDS = ["execution_success", "execution_error", "execution_interrupted"];

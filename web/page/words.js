@@ -29,6 +29,16 @@ export function say(key, values = {}) {
 }
 
 /**
+ * CNY 0.50, but USD 0.015.
+ * @param {number} amount
+ * @param {string} currency
+ */
+export function money(amount, currency) {
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 4 };
+  return `${currency}\u00a0${amount.toLocaleString(language(), digits)}`;
+}
+
+/**
  * @typedef {{name: string, tooltip: string, placeholder?: string, options?: Record<string, string>}} InputWords
  * @typedef {{display_name: string, description: string, inputs: Record<string, InputWords>,
  *   outputs: Record<string, {name: string, tooltip: string}>}} NodeWords

@@ -4,7 +4,7 @@
 import { app } from "../../../../scripts/app.js";
 import { api } from "../../../../scripts/api.js";
 import { copy, make } from "../dom.js";
-import { language, say } from "../words.js";
+import { language, money, say } from "../words.js";
 import { addPoller } from "./graph.js";
 
 /**
@@ -99,15 +99,6 @@ function time(when) {
 /** @param {TaskRecord["cost"]} told */
 function cost(told) {
   return make("span", { className: "model-studio-cost" }, told ? money(told.amount, told.currency) : "");
-}
-
-/**
- * @param {number} amount
- * @param {string} currency
- */
-export function money(amount, currency) {
-  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 4 };
-  return `${currency}\u00a0${amount.toLocaleString(language(), digits)}`;
 }
 
 /**
