@@ -10,11 +10,12 @@ from . import request
 from .catalog import ALL_MODELS, Model, Size
 from .catalog.model import UNCERTAIN
 from .errors import ModelStudioError
-from .regions import AUTO
 
 EXACT = "exact"
 ABOUT = "about"  # second-hand prices
 AT_LEAST = "at least"  # an input is linked: its value, and how many there will be, is known when the node runs
+
+_INPUTS = ("width", "height", "n", "negative_prompt", "prompt_extend", "watermark")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Quote:
 
     applies   input -> whether the model, or the aspect ratio, reads it
     max_n     most pictures in one request
-    seconds   that one request usually takes
+    seconds   that one request usually takes; None where the model is not known
     cost      amount, currency, precision (one of EXACT, ABOUT, AT_LEAST); None where no price is known
     size      in pixels; None where it is not known
     notes     what a run would tell of the size
@@ -32,7 +33,7 @@ class Quote:
 
     applies: dict[str, bool]
     max_n: int
-    seconds: float
+    seconds: float | None
     cost: dict[str, Any] | None = None
     size: str | None = None
     notes: tuple[str, ...] = ()
@@ -40,17 +41,20 @@ class Quote:
 
 
 def quote(given: Mapping[str, Any], linked: bool, region_of: Callable[[str], str]) -> Quote:
-    """For inputs by id, as a node has them: any but the model may be missing, and is then not looked at.
+    """For inputs by id, as a node has them: any may be missing, and is then not looked at.
 
     `linked`: whether some are missing because they are linked; `region_of` gives the real region behind a node's.
     Raises InvalidRequest for a model that there is not, and for values of a wrong type.
     """
     request.check_types(given)
+    if linked and "model" not in given:
+        return Quote(dict.fromkeys(_INPUTS, True), max(model.max_n for model in ALL_MODELS), seconds=None)
     model = request.check_model(given.get("model", ""), ALL_MODELS)
     told = Quote(_applies(model, given), model.max_n, model.typical_seconds)
     try:
-        region = region_of(given.get("region", AUTO))
-        request.check_region(model, region)
+        region = region_of(given["region"]) if "region" in given else None
+        if region:
+            request.check_region(model, region)
         if "n" in given:
             request.check_n(model, given["n"])
         if "call_mode" in given:
@@ -58,7 +62,7 @@ def quote(given: Mapping[str, Any], linked: bool, region_of: Callable[[str], str
         size = _size(model, given)
     except ModelStudioError as problem:
         return replace(told, problem=problem)
-    cost = _cost(model, region, size, given, linked)
+    cost = _cost(model, region, size, given, linked) if region else None
     if size is None:
         return replace(told, cost=cost)
     return replace(told, cost=cost, size=str(size), notes=tuple(request.size_notes(model, size)))
@@ -66,8 +70,8 @@ def quote(given: Mapping[str, Any], linked: bool, region_of: Callable[[str], str
 
 def _applies(model: Model, given: Mapping[str, Any]) -> dict[str, bool]:
     is_custom = given.get("aspect_ratio", request.CUSTOM) == request.CUSTOM
-    taken = {name: name in model.takes for name in ("negative_prompt", "prompt_extend", "watermark")}
-    return {"width": is_custom, "height": is_custom, "n": model.max_n > 1, **taken}
+    known = {"width": is_custom, "height": is_custom, "n": model.max_n > 1}
+    return {name: known.get(name, name in model.takes) for name in _INPUTS}
 
 
 def _size(model: Model, given: Mapping[str, Any]) -> Size | None:

@@ -23,6 +23,9 @@ _TYPES = {
     **dict.fromkeys(("width", "height", "n", "seed"), int),
     **dict.fromkeys(("prompt_extend", "watermark"), bool),
 }
+# Of a list of prompts; web/page/question.js counts by the same rule, so that a price is that of all that is sent.
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BLANKS = " \t\u3000"
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
@@ -141,7 +144,8 @@ def check_prompt(prompt: str) -> None:
 
 def prompts_in(text: str) -> list[str]:
     """One prompt per line, without the empty ones. Raises InvalidRequest where there is none."""
-    prompts = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = (line.strip(_BLANKS) for line in _LINE_END.split(text))
+    prompts = [line for line in lines if line]
     if not prompts:
         raise InvalidRequest(Text("The list holds no prompt."), Text("Write one prompt per line."))
     return prompts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,24 +13,25 @@ from server import PromptServer
 from ..model_studio.words import translate
 from .language import words
 
-# ComfyUI's progress of a prompt -> node id -> the runs of that node, by their tasks.
-_boards: WeakKeyDictionary[Any, dict[str, dict[asyncio.Task[Any] | None, Line]]] = WeakKeyDictionary()
+# ComfyUI's progress of a prompt -> node id -> the lines of that node's runs.
+_boards: WeakKeyDictionary[Any, dict[str, list[Line]]] = WeakKeyDictionary()
 
 
 class Line:
     """What one run of a node tells."""
 
-    def __init__(self, node_id: str, lines: dict[asyncio.Task[Any] | None, Line]) -> None:
+    def __init__(self, node_id: str) -> None:
         self._node_id = node_id
-        self._lines = lines
+        self._lines = _boards.setdefault(get_progress_state(), {}).setdefault(node_id, [])
+        self._lines.append(self)
         self._text = ""
         self._fraction = 0.0
 
     def show(self, text: str, fraction: float) -> None:
         """A text, shown in the user's language, and how far the run is, 0…1; with what the others told last."""
-        self._text, self._fraction = text, fraction
+        self._text, self._fraction = translate(text, words()), fraction
         PromptServer.instance.send_progress_text(self._told(), self._node_id)
-        done = sum(line._fraction for line in self._lines.values()) / len(self._lines)
+        done = sum(line._fraction for line in self._lines) / len(self._lines)
         get_progress_state().update_progress(self._node_id, done, 1.0)
 
     def end(self, text: str, fraction: float = 0.0) -> None:
@@ -40,11 +41,20 @@ class Line:
         server.send_sync("model_studio.told", {"node": self._node_id, "text": self._told()}, server.client_id)
 
     def _told(self) -> str:
-        return "\n".join(translate(line._text, words()) for line in self._lines.values() if line._text)
+        return "\n".join(line._text for line in self._lines if line._text)
 
 
-def line(node: type[io.ComfyNode]) -> Line:
-    """That of the run in this task; new, and below the others, where it has none yet."""
-    node_id = node.hidden.unique_id
-    lines = _boards.setdefault(get_progress_state(), {}).setdefault(node_id, {})
-    return lines.setdefault(asyncio.current_task(), Line(node_id, lines))
+# ComfyUI runs each item of a list in a task, and so in a context, of its own.
+_line: ContextVar[Line] = ContextVar("line")
+
+
+def begin(node: type[io.ComfyNode]) -> Line:
+    """The line of the run that begins here."""
+    line = Line(node.hidden.unique_id)
+    _line.set(line)
+    return line
+
+
+def end(text: str) -> None:
+    """The last text of the run that began in this context."""
+    _line.get().end(text, 1.0)

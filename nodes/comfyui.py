@@ -49,7 +49,7 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
 
     Errors come out in the user's language.
     """
-    line = board.line(node)
+    line = board.begin(node)
     try:
         with in_users_language():
             yield Waiting(timeout, comfy.model_management.processing_interrupted, line.show)
@@ -67,7 +67,7 @@ def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:
     notes = info["notes"]
     for note in notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
-    board.line(node).end(join("{before}\n{after}", [summary, *notes]), 1.0)
+    board.end(join("{before}\n{after}", [summary, *notes]))
     return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
 
 

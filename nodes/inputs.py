@@ -97,7 +97,7 @@ def region_input() -> io.Input:
         options=[AUTO, *REGIONS],
         default=AUTO,
         tooltip="Where the API is called; a key works in its own region only. auto: the region set on the server, "
-        "else cn-beijing.",
+        "else the only one that there is a key for, else cn-beijing.",
     )
 
 

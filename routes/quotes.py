@@ -20,7 +20,7 @@ async def ask_price(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text="inputs and linked are needed") from None
     told = quote(inputs, linked, studio().region)
     texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
-    return web.json_response(vars(told) | translate(texts, words()))
+    return web.json_response(vars(told) | {"linked": linked} | translate(texts, words()))
 
 
 ROUTES: list[tuple[str, str, Handler]] = [("POST", "/quote", ask_price)]

@@ -3,7 +3,7 @@
 
 import { app } from "../../scripts/app.js";
 import { keySettings } from "./page/keys.js";
-import { addLabel, followPrompts, followRuns, refresh } from "./page/label.js";
+import { addLabel, followNodes, followRuns } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
 import { translateDefinition, translateNode } from "./page/node_words.js";
 import { addTasksTab } from "./page/tasks.js";
@@ -18,6 +18,7 @@ app.registerExtension({
   },
   async setup() {
     addTasksTab();
+    followNodes();
     followRuns();
     await reportLanguage();
   },
@@ -25,10 +26,5 @@ app.registerExtension({
   nodeCreated(node) {
     translateNode(node);
     addLabel(node);
-    followPrompts(node);
-    queueMicrotask(() => refresh(node)); // a node that is pasted gets its values after this
-  },
-  loadedGraphNode(node) {
-    refresh(node);
   },
 });

@@ -27,7 +27,7 @@ ADD = """([type, values]) => {
 SET = """([id, name, value]) => {
   const widget = app.graph.getNodeById(id).widgets.find((widget) => widget.name === name);
   widget.value = value;
-  widget.callback(value);
+  widget.callback?.(value);
 }"""
 DISABLED = (
     """(id) => app.graph.getNodeById(id).widgets.filter((widget) => widget.disabled).map((widget) => widget.name)"""
@@ -93,7 +93,7 @@ def test_only_what_applies_can_be_changed(open_page: Callable[..., Page], shot: 
 def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
     page = open_page()
     node = add(page, "QwenText2Image", model="qwen-image-2.0", n=3)
-    prompts = add(page, "PromptList", prompts="a boat\n\na bird\na bee")
+    prompts = add(page, "PromptList", prompts="a boat\r\n \u3000\na bird\ra\u2028bee")
     page.evaluate(LINK, [prompts, node, "prompt"])
     expect(label(page)).to_have_text("CNY 1.80 · 3 prompts · about 4 s · 2048 × 2048")
     set_value(page, prompts, "prompts", "a boat\na bird")
@@ -101,6 +101,49 @@ def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
     number = page.evaluate("() => app.graph.add(LiteGraph.createNode('PrimitiveInt')).id")
     page.evaluate(LINK, [number, node, "n"])
     expect(label(page)).to_have_text("at least CNY 0.40 · 2 prompts · about 4 s · 2048 × 2048")
+
+
+def test_copies_and_nodes_in_subgraphs_have_their_own_price(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", model="qwen-image-2.0", n=6, region="ap-southeast-1")
+    expect(label(page)).to_contain_text("USD 0.21")
+    page.evaluate("(id) => app.graph.add(app.graph.getNodeById(id).clone())", node)
+    expect(label(page)).to_have_count(2)
+    expect(label(page).last).to_contain_text("USD 0.21")
+
+
+def test_a_list_inside_a_subgraph_makes_it_the_least(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", model="qwen-image-2.0")
+    prompts = add(page, "PromptList", prompts="a boat\na bird")
+    page.evaluate(LINK, [prompts, node, "prompt"])
+    expect(label(page)).to_contain_text("CNY 0.40 · 2 prompts")
+    page.evaluate("(id) => void app.graph.convertToSubgraph(new Set([app.graph.getNodeById(id)]))", prompts)
+    expect(label(page)).to_contain_text("at least CNY 0.20")
+    page.evaluate(LOAD, page.evaluate(SAVE))
+    expect(label(page)).to_contain_text("at least CNY 0.20")
+
+
+def test_links_further_up_count_too(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", model="qwen-image-2.0")
+    text = page.evaluate("() => app.graph.add(LiteGraph.createNode('StringConcatenate')).id")
+    page.evaluate(LINK, [text, node, "prompt"])
+    expect(label(page)).to_contain_text("CNY 0.20 · about")
+    prompts = add(page, "PromptList", prompts="a boat\na bird")
+    page.evaluate(LINK, [prompts, text, "string_a"])
+    expect(label(page)).to_contain_text("at least CNY 0.20 · about")
+
+
+def test_a_linked_model_is_no_error(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    node = add(page, "QwenText2Image")
+    text = page.evaluate("() => app.graph.add(LiteGraph.createNode('PrimitiveNode')).id")
+    page.evaluate(LINK, [text, node, "model"])
+    expect(label(page)).to_have_text("price depends on a linked input")
 
 
 @pytest.mark.parametrize(
@@ -128,6 +171,7 @@ def test_saved_workflows_are_not_changed(open_page: Callable[..., Page]) -> None
     add(page, "QwenText2Image", model="qwen-image-max", n=4)
     page.evaluate(LOAD, page.evaluate(SAVE))
     expect(label(page)).to_contain_text("Set n to 1.")
+    page.wait_for_timeout(700)  # a correction would come with the next look at the nodes
     ((node, values),) = values_of_ours(page.evaluate(SAVE)).items()
     assert values[5] == 4
     assert "n" not in page.evaluate(DISABLED, node)  # it can be mended

@@ -29,6 +29,7 @@ def test_a_node_learns_its_price(comfy: ComfyUI) -> None:
         "size": "2048*2048",
         "notes": [],
         "problem": None,
+        "linked": False,
     }
     assert told.headers["Cache-Control"] == "no-store"
 

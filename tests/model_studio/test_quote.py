@@ -87,6 +87,14 @@ def test_linked_inputs_make_it_the_least_it_can_be(left_out: list[str], model: s
     assert told.cost == {"amount": amount, "currency": "CNY", "precision": AT_LEAST}
 
 
+def test_nothing_is_said_of_a_price_whose_region_or_model_is_linked() -> None:
+    told = quote(but("region", model="qwen-image-3.0-pro"), True, in_beijing)
+    assert (told.cost, told.problem, told.seconds) == (None, None, 40)
+    told = quote(but("model", n=12), True, in_beijing)
+    assert (told.cost, told.problem, told.seconds) == (None, None, None)
+    assert all(told.applies.values())
+
+
 def test_region_decides_the_currency() -> None:
     cost = quote(but(region=SINGAPORE, n=2), False, in_beijing).cost
     assert cost == {"amount": 0.07, "currency": "USD", "precision": EXACT}

@@ -6,31 +6,32 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { make } from "./dom.js";
+import { find, isBuyer, questionOf } from "./question.js";
 import { ask } from "./server.js";
-import { money, say } from "./words.js";
+import { language, money, say } from "./words.js";
 
 /**
  * What the server tells (model_studio/quote.py).
- * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number, size: string | null, notes: string[],
- *   problem: string | null, cost: {amount: number, currency: string, precision: string} | null}} Quote
+ * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number | null, size: string | null, notes: string[],
+ *   problem: string | null, linked: boolean, cost: {amount: number, currency: string, precision: string} | null}} Quote
  */
 
-const BUYERS = ["ModelStudioQwenText2Image", "ModelStudioWanText2Image", "ModelStudioSubmitText2Image"];
-/** Inputs that decide the price or what applies; the rest is not sent. */
-const ASKED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
-const POLLER = "ModelStudioTaskPoller";
-const LIST = "ModelStudioPromptList";
-const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
 const PROGRESS = "$$node-text-preview"; // the name that ComfyUI gives to the text that a node shows while it runs
 const MARGIN = 4; // pixels around the line
+const POLLER = "ModelStudioTaskPoller";
 const LABEL = "model_studio_price";
 
-/** The question that was asked last. @type {WeakMap<Comfy.Node, object>} */
-const latest = new WeakMap();
+const EVERY = 300; // milliseconds between two looks at the nodes
+const RETRY = 5000; // milliseconds until a server that was away is asked again
+
+/** Nodes in the graphs that are open. @type {Set<Comfy.Node>} */
+const labelled = new Set();
+/** What was asked last. @type {WeakMap<Comfy.Node, {key: string, model: string}>} */
+let asked = new WeakMap();
 
 /** @param {Comfy.Node} node a node that was just made */
 export function addLabel(node) {
-  const buys = BUYERS.includes(node.comfyClass ?? "");
+  const buys = isBuyer(node);
   if (!buys && node.comfyClass !== POLLER) return;
   const price = make("div", { className: "model-studio-price" });
   const outcome = make("div", { className: "model-studio-outcome" });
@@ -42,11 +43,11 @@ export function addLabel(node) {
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
   widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
   if (!buys) return;
-  for (const name of ASKED) watch(node, name, () => refresh(node, name === "model"));
-  const connected = node.onConnectionsChange;
-  node.onConnectionsChange = function (...change) {
-    connected?.apply(this, change);
-    refresh(node);
+  labelled.add(node);
+  const removed = node.onRemoved;
+  node.onRemoved = function () {
+    removed?.apply(this);
+    labelled.delete(node);
   };
 }
 
@@ -66,87 +67,51 @@ function conclude(id, text) {
   /** @type {Comfy.Node | null | undefined} */
   let node;
   for (const own of id.split(":")) node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
-  const outcome = node && part(node, "outcome");
-  if (!node || !outcome) return;
-  outcome.textContent = text;
+  if (!node || !find(node, LABEL)) return; // not ours, or gone
+  part(node, "outcome").textContent = text;
   const told = find(node, PROGRESS);
   if (told) told.value = ""; // some pages leave ComfyUI's own text where it was: once is enough
   node.setDirtyCanvas(true, true);
 }
 
-/**
- * A list of prompts changes what the nodes behind it will cost.
- * @param {Comfy.Node} node a node that was just made
- */
-export function followPrompts(node) {
-  if (node.comfyClass !== LIST) return;
-  watch(node, "prompts", () => node.graph?.nodes.forEach((other) => refresh(other)));
+/** Keeps the labels true, whoever changes what: the user, a link further up, another pack's script. To be called once. */
+export function followNodes() {
+  setInterval(() => labelled.forEach(look), EVERY);
+  window.addEventListener("model-studio-keys", askAnew); // keys decide which region `auto` means
+  api.addEventListener("reconnected", askAnew);
+}
+
+function askAnew() {
+  asked = new WeakMap();
 }
 
 /**
- * Asks the server anew.
+ * Asks for the price if it is not known for what the node holds now.
  * @param {Comfy.Node} node
- * @param {boolean} [correct] whether an n that the model cannot do is to become one that it can
  */
-export async function refresh(node, correct = false) {
-  const element = part(node, "price");
-  if (!element || !BUYERS.includes(node.comfyClass ?? "")) return;
-  const asked = {};
-  latest.set(node, asked);
+async function look(node) {
+  if (!node.graph) return; // not added yet
+  const { prompts, ...question } = questionOf(node);
+  const key = JSON.stringify([language(), prompts, question]);
+  const before = asked.get(node);
+  if (before?.key === key) return;
+  const { model } = question.inputs;
+  const now = { key, model };
+  asked.set(node, now);
+  const price = part(node, "price");
   try {
-    const prompts = promptsOf(node);
-    const quote = await ask("/quote", { method: "POST", body: question(node, prompts === null) });
-    if (latest.get(node) !== asked) return; // a later question is under way
-    if (correct && limit(node, quote.max_n)) return refresh(node);
-    show(element, quote, prompts ?? 1);
+    const quote = await ask("/quote", { method: "POST", body: question });
+    if (asked.get(node) !== now) return; // it holds something else by now
+    if (before && before.model !== model && limit(node, quote.max_n)) return; // asked again with the new n
+    show(price, quote, prompts);
     apply(node, quote);
   } catch (error) {
-    if (latest.get(node) === asked) tell(element, error instanceof Error ? error.message : String(error), "");
+    if (asked.get(node) !== now) return;
+    const isAway = error instanceof TypeError; // what fetch throws
+    tell(price, isAway ? say("label.unreachable") : /** @type {Error} */ (error).message, "");
+    if (isAway) setTimeout(() => asked.get(node) === now && asked.delete(node), RETRY);
   }
-  node.setDirtyCanvas?.(true, true);
-}
-
-/**
- * @param {Comfy.Node} node
- * @param {boolean} many whether a list further up decides how often it runs
- */
-function question(node, many) {
-  const linked = node.inputs.filter((_, slot) => node.isInputConnected(slot)).map((input) => input.name);
-  const asked = ASKED.filter((name) => !linked.includes(name));
-  return {
-    inputs: Object.fromEntries(asked.map((name) => [name, find(node, name)?.value])),
-    linked: many || linked.some((name) => ASKED.includes(name)),
-  };
-}
-
-/**
- * How many prompts it gets: those of the Prompt List it is linked to, else 1, or null where that cannot be seen.
- * @param {Comfy.Node} node
- */
-function promptsOf(node) {
-  const [list, ...others] = sourcesOf(node).filter((source) => !source || comesFromList(source));
-  if (list === undefined) return 1;
-  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return null;
-  return String(find(list, "prompts")?.value).split(/\r?\n/).filter((line) => line.trim()).length;
-}
-
-/**
- * The nodes it is linked to; null for what lies outside of its subgraph.
- * @param {Comfy.Node} node
- */
-function sourcesOf(node) {
-  const linked = node.inputs.map((_, slot) => slot).filter((slot) => node.isInputConnected(slot));
-  return linked.map((slot) => node.getInputNode(slot)).map((source) => (source?.inputs ? source : null));
-}
-
-/**
- * Whether a node runs once for each item of a list, or puts out one.
- * @param {Comfy.Node} node
- * @returns {boolean}
- */
-function comesFromList(node) {
-  const makesOne = node.outputs.some((output) => output.shape === LIST_SHAPE);
-  return makesOne || sourcesOf(node).some((source) => !source || comesFromList(source));
+  node.setDirtyCanvas(true, true);
 }
 
 /**
@@ -154,11 +119,16 @@ function comesFromList(node) {
  * @param {Quote} quote for one prompt
  * @param {number} prompts
  */
-function show(element, { cost, seconds, size, problem, notes }, prompts) {
+function show(element, { cost, seconds, size, problem, notes, linked }, prompts) {
   if (problem) return tell(element, problem, "");
-  const count = prompts === 1 ? "" : say("label.prompts", { count: prompts });
-  const price = cost ? say(`label.${cost.precision.replace(" ", "_")}`, { cost: money(cost.amount * prompts, cost.currency) }) : say("label.unknown");
-  const facts = [price, count, say("label.seconds", { seconds: Math.round(seconds) }), size?.replace("*", " × ")];
+  const told = cost && { cost: money(cost.amount * prompts, cost.currency) };
+  const price = told ? say(`label.${cost.precision.replace(" ", "_")}`, told) : say(`label.${linked ? "linked" : "unknown"}`);
+  const facts = [
+    price,
+    prompts === 1 ? "" : say("label.prompts", { count: prompts }),
+    seconds ? say("label.seconds", { seconds: Math.round(seconds) }) : "",
+    size?.replace("*", " × "),
+  ];
   tell(element, notes.join(" "), facts.filter(Boolean).join(" · "));
   element.title = say("label.list_price");
 }
@@ -208,32 +178,10 @@ function limit(node, max_n) {
 
 /**
  * @param {Comfy.Node} node
- * @param {string} name
- * @param {() => void} act called after each change by the user
- */
-function watch(node, name, act) {
-  const widget = find(node, name);
-  if (!widget) return;
-  const changed = widget.callback;
-  widget.callback = function (...change) {
-    changed?.apply(this, change);
-    act();
-  };
-}
-
-/**
- * @param {Comfy.Node} node
  * @param {"price" | "outcome"} name
- * @returns {HTMLElement | null | undefined} the node's line of that name
+ * @returns {HTMLElement} the node's line of that name
  */
 function part(node, name) {
-  return find(node, LABEL)?.element?.querySelector(`.model-studio-${name}`);
-}
-
-/**
- * @param {Comfy.Node} node
- * @param {string} name
- */
-function find(node, name) {
-  return node.widgets?.find((widget) => widget.name === name);
+  const element = /** @type {HTMLElement} */ (find(node, LABEL)?.element);
+  return /** @type {HTMLElement} */ (element.querySelector(`.model-studio-${name}`));
 }
