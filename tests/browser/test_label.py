@@ -33,6 +33,13 @@ DISABLED = (
     """(id) => app.graph.getNodeById(id).widgets.filter((widget) => widget.disabled).map((widget) => widget.name)"""
 )
 LINK = "([from, to, input]) => app.graph.getNodeById(from).connect(0, app.graph.getNodeById(to), input)"
+PREVIEW = """() => {
+  const node = LiteGraph.createNode("PreviewImage");
+  node.pos = [480, 0];
+  node.size = [480, 420];
+  app.graph.add(node);
+  return node.id;
+}"""
 LOAD = "(workflow) => app.loadGraphData(workflow)"
 SAVE = "() => app.graph.serialize()"
 VALUES = "(id) => app.graph.getNodeById(id).serialize().widgets_values"
@@ -191,7 +198,7 @@ def test_what_came_of_a_run_stays_on_the_node(
     page.evaluate("() => app.graph.clear()")
     node = add(page, "WanText2Image", prompt="boats", model="wan2.2-t2i-flash", aspect_ratio="4:3")
     page.evaluate("(id) => { app.graph.getNodeById(id).widgets[7].value = 'fixed' }", node)
-    save = page.evaluate("() => app.graph.add(LiteGraph.createNode('PreviewImage')).id")
+    save = page.evaluate(PREVIEW)
     page.evaluate(LINK, [node, save, "images"])
     expect(label(page)).to_have_text("CNY 0.14 · about 35 s · 1440 × 1080")
     page.evaluate("() => app.queuePrompt(0, 1)")
@@ -207,7 +214,7 @@ def test_an_error_too(open_page: Callable[..., Page], sim: Simulator) -> None:
     page = open_page(expected="unpaid")
     page.evaluate("() => app.graph.clear()")
     node = add(page, "WanText2Image", prompt="boats", model="wan2.2-t2i-flash")
-    save = page.evaluate("() => app.graph.add(LiteGraph.createNode('PreviewImage')).id")
+    save = page.evaluate(PREVIEW)
     page.evaluate(LINK, [node, save, "images"])
     sim.faults.add("arrears")
     page.evaluate("() => app.queuePrompt(0, 1)")
