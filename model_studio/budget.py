@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from .errors import BudgetReached
 from .request import ImageRequest
-from .words import Text
+from .words import Text, money
 
 
 def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
@@ -36,12 +36,11 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
         if so_far + cost > budget:
             raise BudgetReached(
                 Text(
-                    "This run costs {currency} {cost:f} at list price; with the {currency} {so_far:f} of today it "
-                    "would pass the daily budget of {currency} {budget:f}.",
-                    currency=currency,
-                    cost=cost,
-                    so_far=so_far,
-                    budget=budget,
+                    "This run costs {cost} at list price; with the {so_far} of today it would pass the daily budget of "
+                    "{budget}.",
+                    cost=money(cost, currency),
+                    so_far=money(so_far, currency),
+                    budget=money(budget, currency),
                 ),
                 Text(
                     "Nothing was sent. Ask for fewer pictures or a cheaper model, wait until tomorrow, or raise "

@@ -34,7 +34,7 @@ from .polling import Polling
 from .request import ImageRequest
 from .transport import UNCERTAIN_ADVICE, Transport
 from .waiting import Interrupted, Waiting
-from .words import Text
+from .words import Text, money
 
 log = logging.getLogger(__name__)
 
@@ -278,9 +278,7 @@ class Drawing:
         pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
         if self._request.price:
             amount, currency = self._request.price
-            pictures = Text(
-                "{pictures}, {currency} {cost:g} at list price", pictures=pictures, currency=currency, cost=amount * n
-            )
+            pictures = Text("{pictures}, {cost} at list price", pictures=pictures, cost=money(amount * n, currency))
         return SubmissionUncertain(
             what,
             Text("It may have been billed ({pictures}). {advice}", pictures=pictures, advice=UNCERTAIN_ADVICE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import reduce
 from typing import Any
 
@@ -46,3 +47,9 @@ def translate(value: Any, translations: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [translate(item, translations) for item in value]
     return value
+
+
+def money(amount: float | Decimal, currency: str) -> str:
+    """CNY 0.50, but USD 0.015: up to four digits after the point, two at least."""
+    whole, digits = f"{amount:.4f}".split(".")
+    return f"{currency} {whole}.{digits.rstrip('0').ljust(2, '0')}"

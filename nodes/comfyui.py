@@ -21,7 +21,7 @@ from ..model_studio.info import NEW, RESUMED, STORED
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
 from ..model_studio.waiting import Interrupted, Waiting, start
-from ..model_studio.words import Text, join, translate
+from ..model_studio.words import Text, join, money, translate
 from . import board
 from .language import in_users_language, words
 
@@ -89,11 +89,6 @@ def _summary(result: Result) -> str:
     if source != NEW:
         parts.append(_SOURCES[source])
     if cost:
-        amount = f"{cost['currency']} {_money(cost['amount'])}"
+        amount = money(cost["amount"], cost["currency"])
         parts.append(Text("{amount} at list price", amount=amount) if source == NEW else amount)
     return join("{before}, {after}", parts)
-
-
-def _money(amount: float) -> str:
-    """0.50, but 0.015."""
-    return f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}"

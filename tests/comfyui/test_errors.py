@@ -107,7 +107,7 @@ def test_an_uncertain_submission_is_not_sent_again(comfy: ComfyUI, sim: Simulato
     graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), call_mode="sync"))
     run = comfy.run(graph)
     assert run.status == "error" and run.error
-    assert "It may have been billed (1 picture, CNY 0.2 at list price)" in run.error["exception_message"]
+    assert "It may have been billed (1 picture, CNY 0.20 at list price)" in run.error["exception_message"]
     assert len(sent(sim)) == 1
 
 

@@ -62,15 +62,15 @@ def test_the_refusal_says_what_was_spent_what_it_costs_and_what_is_allowed() -> 
     with pytest.raises(BudgetReached) as caught:
         allowed({"CNY": 19.5, "USD": 2.875})
     text = str(caught.value)
-    assert "costs CNY 0.56 " in text and "the CNY 19.5 of today" in text and "budget of CNY 20." in text
+    assert "costs CNY 0.56 " in text and "the CNY 19.50 of today" in text and "budget of CNY 20.00." in text
     assert "Nothing was sent" in text and "MODEL_STUDIO_DAILY_BUDGET" in text and "USD" not in text
 
 
 def test_small_sums_are_written_as_people_write_them() -> None:
-    allowed = guard({"CNY": Decimal("1E-8")}, asked({"cn-beijing": (0.0000002, "CNY")}))
+    allowed = guard({"CNY": Decimal("1E-3")}, asked({"cn-beijing": (0.0002, "CNY")}))
     assert allowed is not None
-    with pytest.raises(BudgetReached, match=r"CNY 0\.0000002 .* CNY 0\.0000005 of .* CNY 0\.00000001\."):
-        allowed({"CNY": 0.0000005})
+    with pytest.raises(BudgetReached, match=r"CNY 0\.0002 .* CNY 0\.0055 of .* CNY 0\.001\."):
+        allowed({"CNY": 0.0055})
 
 
 def test_no_budget_no_guard() -> None:

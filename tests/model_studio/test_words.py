@@ -9,6 +9,7 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from model_studio import advice, errors, exchange, waiting
 from model_studio.errors import TaskTimeout
 from model_studio.ledger import database
-from model_studio.words import Text, join, translate
+from model_studio.words import Text, join, money, translate
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDERS = ("model_studio", "nodes", "routes")
@@ -85,6 +86,25 @@ def test_copies_are_the_same_text(value: Any) -> None:
 
 def test_json_of_a_text_is_plain() -> None:
     assert json.dumps({Text("queued"): [Text("queued")]}) == '{"queued": ["queued"]}'
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        (0.5, "CNY 0.50"),
+        (0.015, "CNY 0.015"),
+        (0.075 * 3, "CNY 0.225"),
+        (0.1 + 0.2, "CNY 0.30"),
+        (20, "CNY 20.00"),
+        (100.0, "CNY 100.00"),
+        (1234.565, "CNY 1234.565"),
+        (0.00004, "CNY 0.00"),
+        (Decimal("1E+3"), "CNY 1000.00"),
+        (Decimal("0.0270"), "CNY 0.027"),
+    ],
+)
+def test_money(amount: float | Decimal, written: str) -> None:
+    assert money(amount, "CNY") == written
 
 
 # Errors in another language
