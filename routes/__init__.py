@@ -6,11 +6,12 @@ from . import keys, language, quotes, records
 from .guard import guarded
 
 PREFIX = "/model_studio"
-_TOPICS = (keys, language, quotes, records)
+_PRIVATE = (keys, records)
+_OPEN = (language, quotes)  # nothing in them is secret, and every node of the page needs them
 
 
 def register() -> None:
     """Adds the routes to ComfyUI's server, before it starts."""
-    for topic in _TOPICS:
+    for topic in (*_PRIVATE, *_OPEN):
         for method, path, handler in topic.ROUTES:
-            PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler))
+            PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler, private=topic in _PRIVATE))

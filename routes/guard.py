@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from ..model_studio.errors import ModelStudioError
+from ..model_studio.errors import InvalidRequest, ModelStudioError
 from ..model_studio.words import Text, translate
 from ..nodes.language import in_users_language, words
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MAX_BODY = 4096  # bytes
 
 _FOREIGN = Text("Only ComfyUI's own page may ask this.")
 # Names that nobody can buy: those without a dot, and what standards keep for this machine and networks like a home's.
@@ -21,13 +26,16 @@ _LOCAL_DOMAINS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _PORTS = {"http": 80, "https": 443}
 
 
-def guarded(handler: Handler) -> Handler:
-    """The handler for requests of this page only; its ModelStudioErrors become {"error": text} with status 400."""
+def guarded(handler: Handler, *, private: bool) -> Handler:
+    """The handler for requests of this page only; its ModelStudioErrors become {"error": text} with status 400.
+
+    `private`: whether it tells or changes what is the user's own, and so is kept from rebound pages (see refusal).
+    """
 
     @functools.wraps(handler)
     async def answer(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse
-        if reason := refusal(request.method, request.headers, request.host):
+        if reason := refusal(request.method, request.headers, request.host, private):
             response = web.json_response({"error": translate(reason, words())}, status=403)
         else:
             try:
@@ -36,12 +44,25 @@ def guarded(handler: Handler) -> Handler:
             except ModelStudioError as error:
                 response = web.json_response({"error": str(error)}, status=400)
         response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"  # <img> of other pages tells them nothing
         return response
 
     return answer
 
 
-def refusal(method: str, headers: Mapping[str, str], host: str) -> Text | None:
+async def json_object(request: web.Request, limit: int = MAX_BODY) -> dict[str, Any]:
+    """The JSON object that a request holds, of at most `limit` bytes. Raises InvalidRequest, which repeats nothing."""
+    body = None
+    # A form of a foreign page cannot say that it sends JSON.
+    if request.content_type == "application/json" and 0 < (request.content_length or 0) <= limit:
+        with contextlib.suppress(ValueError, RecursionError):
+            body = json.loads(await request.read())
+    if not isinstance(body, dict):
+        raise InvalidRequest(Text("The request is no JSON object of 1 to {limit} bytes.", limit=limit))
+    return body
+
+
+def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -> Text | None:
     """Why a request is not answered, None where it is. What ComfyUI lets other origins do (CORS) changes nothing here.
 
     Sec-Fetch-Site is the browser's own word on which page asks; no page can write it. Browsers send it over https and
@@ -49,14 +70,15 @@ def refusal(method: str, headers: Mapping[str, str], host: str) -> Text | None:
     certificate would be wrong, and it is not localhost. "none" is a person who opens the address.
 
     Without it (plain http in a network, older browsers, other programs) the Origin has to be this server's, and the
-    server has to be called by an address or a local name: to a rebound page, its own origin is this server's too.
+    server, for what is private, to be called by an address or a local name: to a rebound page, its own origin is this
+    server's too.
     """
     if site := headers.get("Sec-Fetch-Site"):
         return None if site == "same-origin" or (site == "none" and method == "GET") else _FOREIGN
     origin = headers.get("Origin")
     if origin is not None and not _is_origin_of(origin, host):
         return _FOREIGN
-    if not _is_local(host):
+    if private and not _is_local(host):
         return Text(
             "A page of {host!r} could be anybody's: open ComfyUI at this machine's address, such as "
             "http://127.0.0.1:8188, or over https.",

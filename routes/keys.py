@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from typing import Any
 
 from aiohttp import web
 
 from ..model_studio import page_keys
-from ..model_studio.errors import InvalidRequest
+from ..model_studio.errors import ConfigurationError, InvalidRequest
 from ..model_studio.page_keys import KeyState
-from ..model_studio.regions import REGIONS
+from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.waiting import start
 from ..model_studio.words import Text, translate
 from ..nodes.comfyui import private_folder, studio
 from ..nodes.language import words
-from .guard import Handler
-
-MAX_BODY = 4096  # bytes
+from .guard import Handler, json_object
 
 
 async def list_keys(request: web.Request) -> web.Response:
-    return web.json_response({"keys": [await _told(region) for region in REGIONS]})
+    return web.json_response({"keys": [await _told(region) for region in REGIONS], "auto": await _auto()})
 
 
 async def store_key(request: web.Request) -> web.Response:
     region, key = _region(request), await _key(request)
     await asyncio.wrap_future(start(page_keys.store, region, key, private_folder()))
-    return web.json_response(await _told(region))
+    return web.json_response({**await _told(region), "auto": await _auto()})
 
 
 async def remove_key(request: web.Request) -> web.Response:
     region = _region(request)
     await asyncio.wrap_future(start(page_keys.remove, region, private_folder()))
-    return web.json_response(await _told(region))
+    return web.json_response({**await _told(region), "auto": await _auto()})
 
 
 async def check_key(request: web.Request) -> web.Response:
@@ -63,6 +60,14 @@ async def _told(region: str) -> dict[str, Any]:
     }
 
 
+async def _auto() -> str | None:
+    """The region that `auto` means, which a key more or less may change; None where a setting is wrong."""
+    try:
+        return await asyncio.wrap_future(start(studio().region, AUTO))
+    except ConfigurationError:
+        return None
+
+
 def _region(request: web.Request) -> str:
     region = request.match_info["region"]
     if region not in REGIONS:
@@ -74,13 +79,7 @@ def _region(request: web.Request) -> str:
 
 async def _key(request: web.Request) -> str:
     """The key in {"key": "…"}. What comes instead is not repeated."""
-    if request.content_type != "application/json" or not 0 < (request.content_length or 0) <= MAX_BODY:
-        raise InvalidRequest(Text("The request is no JSON of a key's length."))
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get("key"), str):
+    key = (await json_object(request)).get("key")
+    if not isinstance(key, str):
         raise InvalidRequest(Text("The request holds no key as text."))
-    key: str = body["key"]
     return key

@@ -7,14 +7,11 @@ from aiohttp import web
 from ..model_studio.errors import InvalidRequest
 from ..model_studio.words import Text
 from ..nodes.language import set_language
-from .guard import Handler
+from .guard import Handler, json_object
 
 
 async def put_language(request: web.Request) -> web.Response:
-    try:
-        locale = (await request.json())["locale"]
-    except (ValueError, TypeError, LookupError):
-        locale = None
+    locale = (await json_object(request)).get("locale")
     if not isinstance(locale, str):
         raise InvalidRequest(Text('The request names no "locale".'))
     set_language(locale)

@@ -52,6 +52,7 @@ class Field:
             form.get_by_role("button", name=name) for name in ("Save", "Test", "Remove")
         )
         self.status = form.get_by_role("status")
+        self.auto = form.get_by_text("Nodes set to auto use this region now.")
 
 
 def test_a_key_is_stored_tested_and_removed(open_page: OpenPage, comfy: ComfyUI) -> None:
@@ -91,6 +92,30 @@ def test_a_key_is_stored_tested_and_removed(open_page: OpenPage, comfy: ComfyUI)
     page.get_by_role("button", name="Delete").click()
     expect(field.status).to_have_text("Not set.\nRemoved.", use_inner_text=True)
     expect(field.remove).to_be_disabled()
+
+
+def test_auto_is_told_in_the_row_of_its_region(open_page: OpenPage) -> None:
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    page.evaluate("() => window.addEventListener('model-studio-keys', () => (window.heard = (window.heard ?? 0) + 1))")
+    open_keys(page)
+    fields = {region: Field(page, region) for region in ("cn-beijing", "ap-southeast-1", "us-east-1")}
+
+    def expect_auto(region: str) -> None:
+        expect(fields[region].auto).to_be_visible()
+        for other in fields.keys() - {region}:
+            expect(fields[other].auto).to_be_hidden()
+
+    expect_auto("us-east-1")  # the only one with a key
+    assert len([each for each in asked if re.fullmatch(r"GET .*/model_studio/keys", each)]) == 1
+    fields["ap-southeast-1"].input.fill(KEY)
+    fields["ap-southeast-1"].save.click()
+    expect_auto("cn-beijing")
+    fields["ap-southeast-1"].remove.click()
+    page.get_by_role("button", name="Delete").click()
+    expect_auto("us-east-1")
+    assert page.evaluate("window.heard") == 2
 
 
 def test_a_wrong_key_and_a_text_that_is_none(open_page: OpenPage) -> None:

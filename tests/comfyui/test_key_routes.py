@@ -88,6 +88,7 @@ def ask(
         assert answer.status >= 400
         return answer.status, {}
     assert answer.getheader("Cache-Control") == "no-store"
+    assert answer.getheader("Cross-Origin-Resource-Policy") == "same-origin"
     return answer.status, json.loads(told)
 
 
@@ -98,12 +99,12 @@ def store(comfy: ComfyUI, key: str, region: str = SINGAPORE) -> dict[str, Any]:
 
 
 def state(comfy: ComfyUI, region: str = SINGAPORE) -> dict[str, Any]:
+    """As the list tells it, with what it tells of all regions."""
     status, told = ask(comfy, "GET", "/keys")
     assert status == 200
     states = {each["region"]: each for each in told["keys"]}
     assert list(states) == REGIONS
-    found: dict[str, Any] = states[region]
-    return found
+    return {**states[region], "auto": told["auto"]}
 
 
 @pytest.fixture
@@ -129,14 +130,26 @@ def test_stored_tested_used_and_removed_without_a_restart(comfy: ComfyUI, run: C
     assert_missing()
     place = {"kind": "page", "name": f"__model_studio/{FILE}"}
     told = {"region": SINGAPORE, "stored": True, "ending": KEYS["right"][-4:], "overruled": False, "place": place}
-    assert store(comfy, f" {KEYS['right']}\n") == told == state(comfy)
+    assert store(comfy, f" {KEYS['right']}\n") == {**told, "auto": SINGAPORE} == state(comfy)
     assert ask(comfy, "POST", f"/keys/{SINGAPORE}/test") == (200, {**told, "result": "accepted", "why": ""})
     done = run()
     assert done.status == "success" and SINGAPORE in str(done.outputs)  # auto is where the key is
-    gone = {"region": SINGAPORE, "stored": False, "ending": "", "overruled": False, "place": None}
+    gone = {"region": SINGAPORE, "stored": False, "ending": "", "overruled": False, "place": None, "auto": "cn-beijing"}
     assert ask(comfy, "DELETE", f"/keys/{SINGAPORE}") == (200, gone)
     assert state(comfy) == gone
     assert_missing()
+
+
+def test_a_second_key_moves_auto_and_says_so(comfy: ComfyUI) -> None:
+    assert store(comfy, KEYS["right"])["auto"] == SINGAPORE
+    assert store(comfy, KEYS["foreign"], "us-east-1")["auto"] == "cn-beijing"
+    assert ask(comfy, "DELETE", f"/keys/{SINGAPORE}")[1]["auto"] == state(comfy)["auto"] == "us-east-1"
+
+
+def test_where_a_setting_is_wrong_auto_is_no_region(tmp_path: Path) -> None:
+    with ComfyUI.start(home=tmp_path, env={"DASHSCOPE_API_REGION": "mars"}) as comfy:
+        assert state(comfy)["auto"] is None
+        assert store(comfy, KEYS["right"])["auto"] is None
 
 
 @pytest.mark.parametrize("key", ["wrong", "foreign"])
@@ -286,6 +299,38 @@ def test_other_pages_are_refused(server: str, headers: dict[str, str], request: 
             assert status == 403
             assert "own page may ask" in told["error"] or "could be anybody's" in told["error"]
     assert state(comfy, "us-east-1")["ending"] == KEYS["right"][-4:]
+
+
+NAMED = [
+    {"Host": "pc.fritz.box:{port}"},
+    {"Host": "pc.fritz.box:{port}", "Origin": "http://pc.fritz.box:{port}"},
+]
+OPEN = [
+    ("PUT", "/language", {"locale": "en"}),
+    ("POST", "/quote", {"inputs": {"model": "qwen-image-2.0"}, "linked": False}),
+]
+
+
+@pytest.mark.parametrize("headers", [*OURS, *NAMED], ids=str)
+def test_what_is_not_secret_is_answered_under_any_name(open_comfy: ComfyUI, headers: dict[str, str]) -> None:
+    """Else every node would show a refusal where ComfyUI is opened by a name over plain http."""
+    for asked in OPEN:
+        status, told = ask(open_comfy, *asked, filled(headers, open_comfy))
+        assert status == 200, told
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        headers
+        for headers in FOREIGN
+        if "Sec-Fetch-Site" in headers or ("Origin" in headers and "evil" not in headers.get("Host", ""))
+    ],
+    ids=str,
+)
+def test_other_pages_are_not_answered_at_all(open_comfy: ComfyUI, headers: dict[str, str]) -> None:
+    for asked in OPEN:
+        assert ask(open_comfy, *asked, filled(headers, open_comfy))[0] == 403
 
 
 def test_an_address_that_a_person_opens_may_be_read_and_changes_nothing(open_comfy: ComfyUI) -> None:

@@ -138,13 +138,27 @@ def test_languages(comfy: ComfyUI, graph: Any, speak: Callable[[str], None], loc
     assert refusal(comfy, graph, "ModelStudioWanText2Image", prompt="").startswith(says)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"locale": 1}', b'{"language": "zh"}'])
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "請求不是 1 到 4096 位元組的 JSON 物件。"),
+        (b"{", "請求不是 1 到 4096 位元組的 JSON 物件。"),
+        (b"[]", "請求不是 1 到 4096 位元組的 JSON 物件。"),
+        (b"[" * 4000, "請求不是 1 到 4096 位元組的 JSON 物件。"),
+        (b"[" * 200_000, "請求不是 1 到 4096 位元組的 JSON 物件。"),
+        (b'{"locale": 1}', "請求中沒有「locale」。"),
+        (b'{"language": "zh"}', "請求中沒有「locale」。"),
+    ],
+    ids=["empty", "cut off", "a list", "deep", "deep and long", "a number", "another name"],
+)
 def test_what_names_no_language_changes_nothing(
-    comfy: ComfyUI, graph: Any, speak: Callable[[str], None], body: bytes
+    comfy: ComfyUI, speak: Callable[[str], None], body: bytes, says: str
 ) -> None:
     speak("zh-TW")
-    answer = requests.put(f"{comfy.url}/model_studio/language", data=body, timeout=10)
-    assert (answer.status_code, answer.json()) == (400, {"error": "請求中沒有「locale」。"})
+    headers = {"Content-Type": "application/json"}
+    answer = requests.put(f"{comfy.url}/model_studio/language", data=body, headers=headers, timeout=10)
+    assert (answer.status_code, answer.json()) == (400, {"error": says})
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_the_settings_file_alone(tmp_path: Path, new_graph: Callable[[], Any]) -> None:

@@ -5,6 +5,7 @@
  */
 
 import { app } from "../../../scripts/app.js";
+import { make } from "./dom.js";
 import { ask } from "./server.js";
 import { say } from "./words.js";
 
@@ -41,17 +42,21 @@ export const keySettings = REGIONS.map((region, number) => ({
  * @returns {HTMLElement}
  */
 function keyField(region) {
-  const form = document.createElement("form");
-  const input = document.createElement("input");
-  const status = document.createElement("div");
-  const [save, test, remove] = ["save", "test", "remove"].map((name) => button(say(`keys.${name}`)));
-  form.className = "model-studio-key";
-  Object.assign(input, { type: "password", autocomplete: "new-password", spellcheck: false });
-  input.placeholder = say("keys.placeholder");
-  input.setAttribute("aria-label", say("keys.label", { region }));
-  save.type = "submit";
-  status.setAttribute("role", "status");
-  form.append(input, save, test, remove, status);
+  const input = make("input", {
+    type: "password",
+    autocomplete: "new-password",
+    spellcheck: false,
+    placeholder: say("keys.placeholder"),
+    ariaLabel: say("keys.label", { region }),
+  });
+  const save = make("button", { type: "submit" }, say("keys.save"));
+  const test = make("button", { type: "button" }, say("keys.test"));
+  const remove = make("button", { type: "button" }, say("keys.remove"));
+  const auto = make("div", { className: "model-studio-auto", hidden: true }, say("keys.auto"));
+  auto.dataset.region = region;
+  auto.setAttribute("aria-live", "polite");
+  const status = make("div", { role: "status" });
+  const form = make("form", { className: "model-studio-key" }, input, save, test, remove, auto, status);
 
   /** @type {KeyState | undefined} */
   let known;
@@ -80,7 +85,7 @@ function keyField(region) {
     event.preventDefault();
     if (!input.value.trim() || save.disabled) return input.focus();
     const body = { key: input.value };
-    const store = () => ask(`/keys/${region}`, { method: "PUT", body });
+    const store = () => change(region, { method: "PUT", body });
     act(say("keys.saving"), store, () => {
       input.value = "";
       return say("keys.saved");
@@ -96,12 +101,49 @@ function keyField(region) {
       message: say("keys.sure", { region }),
       type: "delete",
     });
-    if (sure) act("", () => ask(`/keys/${region}`, { method: "DELETE" }), () => say("keys.removed"));
+    if (sure) act("", () => change(region, { method: "DELETE" }), () => say("keys.removed"));
   });
 
   style();
-  act("", async () => (await ask("/keys")).keys.find((/** @type {KeyState} */ key) => key.region === region), () => "");
+  act("", async () => (await list()).find((key) => key.region === region), () => "");
   return form;
+}
+
+/** @type {Promise<any[]> | undefined} */
+let listing;
+
+/** The states of all regions, asked for once by the fields that are made together. */
+function list() {
+  listing ??= ask("/keys")
+    .then(({ keys, auto }) => {
+      showAuto(auto);
+      return keys;
+    })
+    .finally(() => (listing = undefined));
+  return listing;
+}
+
+/**
+ * Stores or removes a key, and tells the rest of the page: prices may be those of another region now.
+ * @param {string} region
+ * @param {{method: string, body?: unknown}} options
+ * @returns {Promise<KeyState>}
+ */
+async function change(region, options) {
+  const told = await ask(`/keys/${region}`, options);
+  showAuto(told.auto);
+  window.dispatchEvent(new Event("model-studio-keys"));
+  return told;
+}
+
+/**
+ * Says at the field of the region that `auto` means, and at no other, that it does.
+ * @param {string | null} region
+ */
+function showAuto(region) {
+  for (const note of document.querySelectorAll(".model-studio-auto")) {
+    if (note instanceof HTMLElement) note.hidden = note.dataset.region !== region;
+  }
 }
 
 /**
@@ -114,19 +156,9 @@ function describe({ stored, ending, overruled, place }) {
   return `${here}\n${say(`keys.${overruled ? "wins" : "used"}.${place.kind}`, { name: place.name })}`;
 }
 
-/** @param {string} text */
-function button(text) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = text;
-  return made;
-}
-
 /** Puts the style sheet into the page, once. */
 function style() {
   const href = new URL("./keys.css", import.meta.url).href;
   if ([...document.styleSheets].some((sheet) => sheet.href === href)) return;
-  const link = document.createElement("link");
-  Object.assign(link, { rel: "stylesheet", href });
-  document.head.append(link);
+  document.head.append(make("link", { rel: "stylesheet", href }));
 }
