@@ -52,6 +52,7 @@ def shown(entry: Entry, reuse: bool, now: float) -> dict[str, Any]:
         "prompt": in_short(order.prompt, PROMPT_LENGTH),
         "size": order.size,
         "n": order.n,
+        "seed": order.seed,
         "state": STORED if entry.is_stored else entry.state,
         "cost": _cost(entry),
         "task_id": entry.task_id,

@@ -16,6 +16,7 @@ from .guard import Handler
 LIMIT = 100  # records in an answer, unless fewer are asked for
 LONGEST_SEARCH = 1000  # characters
 LARGEST_ID = 2**63 - 1  # of SQLite
+LONGEST_NUMBER = len(str(LARGEST_ID))  # digits
 THUMBNAIL_SECONDS = 24 * 3600  # for which the browser need not ask again
 
 _making = asyncio.Semaphore(2)  # thumbnails at once: each holds a whole picture in memory
@@ -43,13 +44,13 @@ async def send_thumbnail(request: web.Request) -> web.Response:
     except LedgerUnavailable as error:
         return _unavailable(error)
     if content is None:
-        return web.json_response({"error": "There is no such picture in the store."}, status=404)
+        return web.Response(status=404)
     kept = {"Cache-Control": f"private, max-age={THUMBNAIL_SECONDS}"}
     return web.Response(body=content, content_type="image/jpeg", headers=kept)
 
 
 def _number(name: str, value: str, largest: int, smallest: int = 0) -> int:
-    if value.isascii() and value.isdigit() and smallest <= int(value[:20]) <= largest:
+    if value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER and smallest <= int(value) <= largest:
         return int(value)
     raise InvalidRequest(
         Text("{name} is no whole number from {smallest} to {largest}.", name=name, smallest=smallest, largest=largest)

@@ -106,10 +106,10 @@ class Ledger:
         """
         with self.database.transaction() as ledger:
             if allowed:
-                (unknown_day,) = ledger.execute("SELECT unknown_day FROM secrets").fetchone()
-                if unknown_day == self._today():
+                spent = _spent(ledger, self._today(), but=entry.name)
+                if spent is None:
                     raise LedgerUnavailable(Text("it was damaged today, so that nobody knows the sum of today"))
-                allowed(_spent(ledger, self._today(), but=entry.name))
+                allowed(spent)
             return _write(ledger, replace(entry, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
@@ -173,8 +173,8 @@ class Ledger:
                 *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within),
             )
 
-    def spent_today(self) -> dict[str, float]:
-        """Currency -> sum at list price of what was sent today (local time) and may be billed."""
+    def spent_today(self) -> dict[str, float] | None:
+        """Currency -> sum at list price of what was sent today (local time) and may be billed; None: not known."""
         with self.database.transaction(write=False) as ledger:
             return _spent(ledger, self._today())
 
@@ -279,8 +279,11 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     )
 
 
-def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, float]:
-    """Sums of a day by currency; `but`: without the record of this name."""
+def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, float] | None:
+    """Sums of a day by currency, None where a damaged file took them with it; `but`: without this name's record."""
+    (unknown_day,) = ledger.execute("SELECT unknown_day FROM secrets").fetchone()
+    if unknown_day == day:
+        return None
     rows = ledger.execute(
         "SELECT currency, sum(price * billed) FROM requests WHERE day = ? AND name != ? AND currency IS NOT NULL "
         "GROUP BY currency",

@@ -112,7 +112,8 @@ def _spent(home: Path, since: float, until: float) -> float:
     """The ledger's sums of all days from `since` to `until`."""
     moments = [*np.arange(since, until, _DAY), until]
     days = {time.strftime("%Y-%m-%d", time.localtime(moment)): float(moment) for moment in moments}
-    return sum(Ledger(home / FOLDER, partial(float, moment)).spent_today().get("CNY", 0.0) for moment in days.values())
+    sums = [Ledger(home / FOLDER, partial(float, moment)).spent_today() for moment in days.values()]
+    return sum((spent or {}).get("CNY", 0.0) for spent in sums)
 
 
 def _integrity(home: Path) -> list[str]:

@@ -63,6 +63,7 @@ def test_a_record_as_the_panel_shows_it(ledger: Ledger) -> None:
             "prompt": "a boat",
             "size": "512*512",
             "n": 2,
+            "seed": 7,
             "state": "drawn",
             "cost": {"amount": 0.28, "currency": "CNY"},
             "task_id": "t-1",
@@ -172,6 +173,13 @@ def test_todays_sums_and_budgets(ledger: Ledger) -> None:
     told = overview.page(ledger, {"CNY": Decimal("20.5")}, True, 1, None, "")
     assert (told["spent"], told["budget"]) == ({"CNY": 0.28, "USD": 0.075}, {"CNY": 20.5})
     assert overview.page(ledger, {}, True, 1, None, "")["budget"] is None
+
+
+def test_a_sum_that_was_lost_is_not_zero(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.database.file.write_bytes(b"no database" * 1000)
+    told = overview.page(ledger, {"CNY": Decimal(20)}, True, 1, None, "")
+    assert (told["spent"], told["budget"]) == (None, {"CNY": 20})
 
 
 # Thumbnails

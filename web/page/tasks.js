@@ -41,6 +41,7 @@ class TasksPanel {
   constructor() {
     /** @type {import("./tasks/row.js").TaskRecord[]} */
     this.records = [];
+    this.searched = ""; // what these records were found by
     this.hasMore = false;
     this.asked = 0; // counts what was asked, so that only the last answer counts
     this.isLoading = false;
@@ -84,6 +85,7 @@ class TasksPanel {
 
   /** Brings what is new or has changed among the newest, and leaves the list where it was scrolled to. */
   async update() {
+    if (this.searched !== this.search.value.trim()) return this.reload(); // these records are about to go
     await this.load(undefined, (records, hasMore) => {
       const last = records.at(-1)?.id ?? 0;
       const older = this.records.filter(({ id }) => id < last);
@@ -96,7 +98,7 @@ class TasksPanel {
   }
 
   async loadMore() {
-    if (!this.hasMore || this.isLoading || this.hasFailed) return;
+    if (!this.hasMore || this.isLoading || this.hasFailed || this.searched !== this.search.value.trim()) return;
     await this.load(this.records.at(-1)?.id, (records, hasMore) => {
       this.records = [...this.records, ...records];
       this.hasMore = hasMore;
@@ -117,6 +119,7 @@ class TasksPanel {
       const told = await ask(`/records?${query}`);
       if (asked !== this.asked) return;
       take(told.records, told.more);
+      this.searched = search;
       this.setLoading(false);
       this.hasFailed = false;
       this.tell(this.records.length ? "" : search ? say("tasks.not_found", { search }) : say("tasks.empty"));
@@ -146,10 +149,14 @@ class TasksPanel {
   }
 
   /**
-   * @param {Record<string, number>} spent
+   * @param {Record<string, number> | null} spent null: not known
    * @param {Record<string, number> | null} budget
    */
   showSpent(spent, budget) {
+    if (!spent) {
+      this.spent.textContent = say("tasks.today_unknown");
+      return;
+    }
     const currencies = Object.keys({ ...budget, ...spent }).sort();
     const lines = currencies.map((currency) => {
       const amount = money(spent[currency] ?? 0, currency);

@@ -17,6 +17,7 @@ import { addPoller } from "./graph.js";
  * @property {string} prompt
  * @property {string | null} size
  * @property {number} n
+ * @property {number | null} seed
  * @property {string} state
  * @property {{amount: number, currency: string} | null} cost
  * @property {string | null} task_id
@@ -33,13 +34,14 @@ const THUMBNAIL_DELAY = 120; // milliseconds in which a row that is scrolled pas
  * @returns {HTMLElement}
  */
 export function taskRow(record) {
-  const { task_id: taskId, again } = record;
+  const { task_id: taskId, again, seed } = record;
   const foot = make("div", { className: "model-studio-foot" });
   if (again === "poller") {
     foot.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), () => addPoller(record)));
   }
   if (again === "node") {
-    foot.append(make("span", { className: "muted", title: say("tasks.run_again_hint") }, say("tasks.run_again")));
+    const [words, title] = ["tasks.run_again", "tasks.run_again_hint"].map((key) => say(key, { seed: String(seed) }));
+    foot.append(make("span", { className: "muted", title }, words));
   }
   if (taskId) foot.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${taskId}`, () => copyId(taskId)));
   foot.append(cost(record.cost));
