@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..model_studio.errors import InvalidRequest
 from ..model_studio.quote import quote
-from ..model_studio.words import translate
+from ..model_studio.words import Text, translate
 from ..nodes.comfyui import studio
 from ..nodes.language import words
-from .guard import Handler
+from .guard import Handler, json_object
 
 
 async def ask_price(request: web.Request) -> web.Response:
     """For {"inputs": {id: value}, "linked": whether any is left out because it is linked}."""
-    try:
-        body = await request.json()
-        inputs, linked = dict(body["inputs"]), bool(body["linked"])
-    except (ValueError, TypeError, KeyError):
-        raise web.HTTPBadRequest(text="inputs and linked are needed") from None
+    body = await json_object(request)
+    inputs, linked = body.get("inputs"), body.get("linked")
+    if not isinstance(inputs, dict) or not isinstance(linked, bool):
+        raise InvalidRequest(Text("The request holds no inputs of a node."))
     told = quote(inputs, linked, studio().region)
     texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
     return web.json_response(vars(told) | {"linked": linked} | translate(texts, words()))

@@ -299,12 +299,16 @@ def test_the_keyboard_goes_through_the_list(open_page: Callable[..., Page], comf
 
 
 @pytest.mark.parametrize(
-    ("language", "title", "state"),
-    [("en", "Recent tasks", "stored"), ("zh", "最近的任务", "已保存"), ("zh-TW", "最近的任務", "已儲存")],
+    ("language", "palette", "title", "state"),
+    [
+        ("en", "dark", "Recent tasks", "stored"),
+        ("zh", "light", "最近的任务", "已保存"),
+        ("zh-TW", "dark", "最近的任務", "已儲存"),
+    ],
+    ids=["en", "zh", "zh-TW"],
 )
-@pytest.mark.parametrize("palette", ["dark", "light"])
 def test_in_three_languages(
-    open_page: Callable[..., Page], comfy: ComfyUI, shot: Any, language: str, title: str, state: str, palette: str
+    open_page: Callable[..., Page], comfy: ComfyUI, shot: Any, language: str, palette: str, title: str, state: str
 ) -> None:
     for mode in MODELS:
         draw(comfy, mode, "一艘紙船停在平靜的湖上")
