@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +31,6 @@ def open_example(page: Page, name: str) -> None:
 
 def run(page: Page, end_of_run: Callable[[Page], str]) -> None:
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page).to_have_title(re.compile(r"^\[\d+%\]"))
     assert end_of_run(page) == "success"
     page.wait_for_function(f"() => ({PICTURES})().every((widths) => widths.length && widths.every(Boolean))")
     expect(page.get_by_role("dialog")).to_have_count(0)
