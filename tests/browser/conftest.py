@@ -155,6 +155,7 @@ def add_node() -> Callable[[Page, str, str], None]:
 
     def add_node(page: Page, word: str, name: str) -> None:
         page.locator(".new-blank-workflow-button").click()
+        page.wait_for_function("() => window.app.graph.nodes.length === 0")  # until then a click goes to the old graph
         page.locator("#graph-canvas").dblclick(position={"x": 600, "y": 200})
         page.locator("input:focus").fill(word)
         page.get_by_role("option").filter(has_text=name).click()
