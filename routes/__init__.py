@@ -11,7 +11,10 @@ _OPEN = (language, quotes)  # nothing in them is secret, and every node of the p
 
 
 def register() -> None:
-    """Adds the routes to ComfyUI's server, before it starts."""
+    """Adds the routes to ComfyUI's server, before it starts; the registry lists a pack's nodes without one."""
+    server = getattr(PromptServer, "instance", None)
+    if server is None:
+        return
     for topic in (*_PRIVATE, *_OPEN):
         for method, path, handler in topic.ROUTES:
-            PromptServer.instance.routes.route(method, PREFIX + path)(guarded(handler, private=topic in _PRIVATE))
+            server.routes.route(method, PREFIX + path)(guarded(handler, private=topic in _PRIVATE))

@@ -156,8 +156,13 @@ def add_node() -> Callable[[Page, str, str], None]:
     def add_node(page: Page, word: str, name: str) -> None:
         page.locator(".new-blank-workflow-button").click()
         page.wait_for_function("() => window.app.graph.nodes.length === 0")  # until then a click goes to the old graph
-        page.locator("#graph-canvas").dblclick(position={"x": 600, "y": 200})
-        page.locator("input:focus").fill(word)
+        search = page.locator("input:focus")
+        for _ in range(10):  # on a busy machine two clicks may come too late to be a double one
+            page.locator("#graph-canvas").dblclick(position={"x": 600, "y": 200})
+            page.wait_for_timeout(500)
+            if search.count():
+                break
+        search.fill(word)
         page.get_by_role("option").filter(has_text=name).click()
         page.locator("#graph-canvas").click(position={"x": 640, "y": 185})  # its title
 
