@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, TimeoutError, expect, sync_playwright
 
 from rig.browser import HELP, find_browser
 from rig.comfyui import ComfyUI
@@ -157,10 +158,10 @@ def add_node() -> Callable[[Page, str, str], None]:
         page.locator(".new-blank-workflow-button").click()
         page.wait_for_function("() => window.app.graph.nodes.length === 0")  # until then a click goes to the old graph
         search = page.locator("input:focus")
-        for _ in range(10):  # on a busy machine two clicks may come too late to be a double one
+        for _ in range(5):  # on a busy machine two clicks may come too late to be a double one
             page.locator("#graph-canvas").dblclick(position={"x": 600, "y": 200})
-            page.wait_for_timeout(500)
-            if search.count():
+            with contextlib.suppress(TimeoutError):
+                search.wait_for(timeout=PATIENCE / 5)
                 break
         search.fill(word)
         page.get_by_role("option").filter(has_text=name).click()
