@@ -53,13 +53,7 @@ def quote(given: Mapping[str, Any], linked: bool, region_of: Callable[[str], str
     told = Quote(_applies(model, given), model.max_n, model.typical_seconds)
     try:
         region = region_of(given["region"]) if "region" in given else None
-        if region:
-            request.check_region(model, region)
-        if "n" in given:
-            request.check_n(model, given["n"])
-        if "call_mode" in given:
-            request.check_call_mode(model, given["call_mode"])
-        size = _size(model, given)
+        size = request.check_known(model, region, given)
     except ModelStudioError as problem:
         return replace(told, problem=problem)
     cost = _cost(model, region, size, given, linked) if region else None
@@ -72,13 +66,6 @@ def _applies(model: Model, given: Mapping[str, Any]) -> dict[str, bool]:
     is_custom = given.get("aspect_ratio", request.CUSTOM) == request.CUSTOM
     known = {"width": is_custom, "height": is_custom, "n": model.max_n > 1}
     return {name: known.get(name, name in model.takes) for name in _INPUTS}
-
-
-def _size(model: Model, given: Mapping[str, Any]) -> Size | None:
-    needed = {"aspect_ratio"} | ({"width", "height"} if given.get("aspect_ratio") == request.CUSTOM else set())
-    if not needed <= given.keys():
-        return None
-    return request.check_size(model, given["aspect_ratio"], given.get("width", 0), given.get("height", 0))
 
 
 def _cost(

@@ -223,6 +223,20 @@ def check_size(model: Model, aspect_ratio: str, width: int, height: int) -> Size
     return size
 
 
+def check_known(model: Model, region: str | None, given: Mapping[str, Any]) -> Size | None:
+    """Checks those inputs of a request that are known already; its size, where that is. Raises InvalidRequest."""
+    if region is not None:
+        check_region(model, region)
+    if "n" in given:
+        check_n(model, given["n"])
+    if "call_mode" in given:
+        check_call_mode(model, given["call_mode"])
+    needed = {"aspect_ratio"} | ({"width", "height"} if given.get("aspect_ratio") == CUSTOM else set())
+    if not needed <= given.keys():
+        return None
+    return check_size(model, given["aspect_ratio"], given.get("width", 0), given.get("height", 0))
+
+
 def size_notes(model: Model, size: Size) -> list[Text]:
     """Where sources disagree about the size."""
     return [

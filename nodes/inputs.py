@@ -181,15 +181,9 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
             real_region = studio().region(region) if region is not None else None
             if model is None:
                 return True
-            entry = request.check_model(model, models)
-            if real_region is not None:
-                request.check_region(entry, real_region)
-            if n is not None:
-                request.check_n(entry, n)
-            if call_mode is not None:
-                request.check_call_mode(entry, call_mode)
-            if aspect_ratio is not None and width is not None and height is not None:
-                request.check_size(entry, aspect_ratio, width, height)
+            given = {"aspect_ratio": aspect_ratio, "width": width, "height": height, "n": n, "call_mode": call_mode}
+            constants = {name: value for name, value in given.items() if value is not None}
+            request.check_known(request.check_model(model, models), real_region, constants)
         return True
 
     return classmethod(validate_inputs)

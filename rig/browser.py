@@ -17,6 +17,13 @@ _PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 
+# In the page's words: whether ComfyUI's page has come up, with the pack's part of it.
+READY = """() => {
+  const manager = window.app?.vueAppReady && window.app.extensionManager;
+  return manager && !manager.spinner && manager.workflow.activeWorkflow
+    && window.app.extensions.some((extension) => extension.name === "ModelStudio.Text2Image");
+}"""
+
 
 def find_browser() -> str | None:
     """The program to start: the one that the variable names, else the first of the usual ones."""

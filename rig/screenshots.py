@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -20,11 +17,10 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from simulator import Config, Simulator
-
-from .browser import HELP, find_browser
+from .browser import HELP, READY, find_browser
 from .comfyui import ComfyUI
 from .layout import ROOT, RigError
+from .servers import servers
 
 DOCS = ROOT / "web" / "docs"
 LANGUAGES = ("en", "zh", "zh-TW")
@@ -82,13 +78,6 @@ BUILD = """
   }
 }
 """
-IS_LOADED = """
-() => {
-  const manager = window.app?.vueAppReady && app.extensionManager;
-  return manager && !manager.spinner && manager.workflow.activeWorkflow
-    && app.extensions.some((extension) => extension.name === "ModelStudio.Text2Image");
-}
-"""
 HAS_PICTURES = """
 () => app.graph.nodes.every((node) => node.type !== "SaveImage" || node.imgs?.every((picture) => picture.complete))
 """
@@ -135,22 +124,13 @@ def take_pictures(node_ids: list[str]) -> None:
             comfy.post("/settings", SETTINGS | {"Comfy.Locale": language}).raise_for_status()
             page = browser.new_page(device_scale_factor=2)
             page.goto(comfy.url)
-            page.wait_for_function(IS_LOADED)
+            page.wait_for_function(READY)
             for node_id in node_ids:
                 file = DOCS / "images" / f"{node_id}.{language}.webp"
                 save(take(page, comfy, node_id, language), file)
                 print(f"{file.relative_to(ROOT)}  {file.stat().st_size / 1000:.0f} kB", flush=True)
             page.close()
         browser.close()
-
-
-@contextmanager
-def servers() -> Iterator[ComfyUI]:
-    """ComfyUI with the pack, and a simulator behind it."""
-    with tempfile.TemporaryDirectory() as home, Simulator(Config(task_seconds=0.2)) as sim:
-        env = {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, "DASHSCOPE_API_KEY": sim.key, "MODEL_STUDIO_PACE": "off"}
-        with ComfyUI.start(home=Path(home), env=env) as comfy:
-            yield comfy
 
 
 def take(page: Page, comfy: ComfyUI, node_id: str, language: str) -> bytes:

@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageFilter
 
-from simulator import Config, Simulator
-
 from .comfyui import ComfyUI
 from .layout import ROOT, RigError
 from .progress import say
 from .prompt_run import PromptRun
+from .servers import servers
 from .workflows import next_day, to_api_prompt
 
 FOLDER = ROOT / "example_workflows"
 OVERVIEW = ROOT / "docs" / "examples.jpg"
 SIDE = 640  # pixels of a thumbnail; a square fills the cards of the page's template browser
 MARGIN, GAP = 24, 12
-TILE, COLUMNS, SPACE = 340, 4, 8  # of the overview
+TILE, COLUMNS = 340, 4  # of the overview
+SPACE = 8  # pixels between the pictures of a sheet
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -34,21 +33,13 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 def main() -> None:
     """Run every example and write its thumbnail; then the overview of them all."""
     thumbnails = []
-    with (
-        tempfile.TemporaryDirectory() as home,
-        Simulator(Config(task_seconds=0.2)) as sim,
-        ComfyUI.start(home=Path(home), env=environment(sim)) as comfy,
-    ):
+    with servers() as comfy:
         for file in sorted(FOLDER.glob("*.json")):
             say(file.stem)
             pictures = [Image.open(path) for path in results(comfy, json.loads(file.read_text("utf-8")))]
             thumbnails.append(compose(pictures))
             thumbnails[-1].save(file.with_suffix(".jpg"), quality=86, optimize=True)
-    overview(thumbnails).save(OVERVIEW, quality=86, optimize=True)
-
-
-def environment(sim: Simulator) -> dict[str, str]:
-    return {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, "DASHSCOPE_API_KEY": sim.key, "MODEL_STUDIO_PACE": "off"}
+    sheet(thumbnails, (TILE, TILE), COLUMNS).save(OVERVIEW, quality=86, optimize=True)
 
 
 def results(comfy: ComfyUI, workflow: Mapping[str, Any]) -> list[Path]:
@@ -122,15 +113,15 @@ def in_square(lines: Sequence[Sequence[float]]) -> list[Box]:
     return boxes
 
 
-def overview(thumbnails: Sequence[Image.Image]) -> Image.Image:
-    """All thumbnails in rows, for the README."""
-    step = TILE + SPACE
-    lines = -(-len(thumbnails) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * step - SPACE, lines * step - SPACE), "white")
-    for number, thumbnail in enumerate(thumbnails):
-        tile = thumbnail.resize((TILE, TILE), Image.Resampling.LANCZOS)
-        sheet.paste(tile, (number % COLUMNS * step, number // COLUMNS * step))
-    return sheet
+def sheet(pictures: Sequence[Image.Image], size: tuple[int, int], columns: int) -> Image.Image:
+    """The pictures in rows on white, each brought to this size."""
+    across, down = size[0] + SPACE, size[1] + SPACE
+    lines = -(-len(pictures) // columns)
+    whole = Image.new("RGB", (columns * across - SPACE, lines * down - SPACE), "white")
+    for number, picture in enumerate(pictures):
+        tile = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        whole.paste(tile, (number % columns * across, number // columns * down))
+    return whole
 
 
 if __name__ == "__main__":

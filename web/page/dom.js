@@ -16,6 +16,15 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
+ * Puts a style sheet into the page, once.
+ * @param {URL} address
+ */
+export function useStyle({ href }) {
+  if ([...document.styleSheets].some((sheet) => sheet.href === href)) return;
+  document.head.append(make("link", { rel: "stylesheet", href }));
+}
+
+/**
  * Puts a text into the clipboard. Throws where the browser does not let it.
  * @param {string} text
  */

@@ -5,7 +5,7 @@
  */
 
 import { app } from "../../../scripts/app.js";
-import { make } from "./dom.js";
+import { make, useStyle } from "./dom.js";
 import { ask } from "./server.js";
 import { say } from "./words.js";
 
@@ -104,7 +104,7 @@ function keyField(region) {
     if (sure) act("", () => change(region, { method: "DELETE" }), () => say("keys.removed"));
   });
 
-  style();
+  useStyle(new URL("./keys.css", import.meta.url));
   act("", async () => (await list()).find((key) => key.region === region), () => "");
   return form;
 }
@@ -154,11 +154,4 @@ function describe({ stored, ending, overruled, place }) {
   const here = stored ? (ending ? say("keys.set", { ending }) : say("keys.setShort")) : say("keys.notSet");
   if (!place || place.kind === "page") return here;
   return `${here}\n${say(`keys.${overruled ? "wins" : "used"}.${place.kind}`, { name: place.name })}`;
-}
-
-/** Puts the style sheet into the page, once. */
-function style() {
-  const href = new URL("./keys.css", import.meta.url).href;
-  if ([...document.styleSheets].some((sheet) => sheet.href === href)) return;
-  document.head.append(make("link", { rel: "stylesheet", href }));
 }

@@ -3,7 +3,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { make } from "./dom.js";
+import { make, useStyle } from "./dom.js";
 import { ask } from "./server.js";
 import { LongList } from "./tasks/list.js";
 import { ROW_HEIGHT, taskRow } from "./tasks/row.js";
@@ -14,7 +14,7 @@ const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 
 /** To be called once, when there are words. */
 export function addTasksTab() {
-  document.head.append(make("link", { rel: "stylesheet", href: new URL("./tasks/style.css", import.meta.url).href }));
+  useStyle(new URL("./tasks/style.css", import.meta.url));
   /** @type {TasksPanel | undefined} */
   let panel;
   app.extensionManager.registerSidebarTab({
