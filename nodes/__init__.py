@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 
 from ..routes import register
+from .console import take_every_character
 from .poller import TaskPoller
 from .prompt_list import PromptList
 from .qwen import QwenText2Image
@@ -16,5 +17,6 @@ class ModelStudioExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> ModelStudioExtension:
+    take_every_character()
     register()  # here, because ComfyUI 0.3.75 does not call on_load of custom nodes
     return ModelStudioExtension()
