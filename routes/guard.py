@@ -21,6 +21,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 4096  # bytes
 
 _FOREIGN = Text("Only ComfyUI's own page may ask this.")
+_OTHER_ORIGIN = Text(
+    "Only ComfyUI's own page may ask this. If this is that page, a proxy hides its address from ComfyUI: let it pass "
+    "on the Host header as it came (nginx: proxy_set_header Host $http_host)."
+)
 # Names that nobody can buy: those without a dot, and what standards keep for this machine and networks like a home's.
 _LOCAL_DOMAINS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _PORTS = {"http": 80, "https": 443}
@@ -77,7 +81,7 @@ def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -
         return None if site == "same-origin" or (site == "none" and method == "GET") else _FOREIGN
     origin = headers.get("Origin")
     if origin is not None and not _is_origin_of(origin, host):
-        return _FOREIGN
+        return _OTHER_ORIGIN
     if private and not _is_local(host):
         return Text(
             "A page of {host!r} could be anybody's: open ComfyUI at this machine's address, such as "
@@ -88,11 +92,14 @@ def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -
 
 
 def _is_origin_of(origin: str, host: str) -> bool:
-    """Whether a page of this origin ("null", for one) came from this host; either may leave out the usual port."""
+    """Whether a page of this origin ("null", for one) came from this host; an origin may leave out the usual port.
+
+    A host without one fits any: many proxies hand on the bare name (nginx: $host), whatever their own port and scheme.
+    """
     try:
         theirs, ours = urlsplit(origin), urlsplit(f"//{host}")
-        usual = _PORTS[theirs.scheme]
-        return (theirs.hostname, theirs.port or usual) == (ours.hostname, ours.port or usual)
+        port = theirs.port or _PORTS[theirs.scheme]
+        return (theirs.hostname, port) == (ours.hostname, ours.port or port)
     except (ValueError, KeyError):
         return False
 
