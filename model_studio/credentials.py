@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import string
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +20,9 @@ _GENERAL, _FILE_PATH = "DASHSCOPE_API_KEY", "DASHSCOPE_API_KEY_FILE_PATH"
 
 _KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
-# Pasting into some terminals leaves a Ctrl-V (0x16) before the key.
-_PASTED = string.whitespace + "\x16\ufeff"
+# Kinds of characters that nobody sees: control (some terminals paste a Ctrl-V too), format (of no width), blanks.
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # files of Windows' Notepad and PowerShell
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def find_place(region: str, environ: Mapping[str, str], folder: Path | None = No
     for name in (key_variable(region), _GENERAL):
         if value := cleaned(environ.get(name, "")):
             return Place(VARIABLE, name, value=value)
-    if named := environ.get(_FILE_PATH, "").strip():
+    if named := cleaned(environ.get(_FILE_PATH, "")):
         return Place(NAMED_FILE, _FILE_PATH, Path(named))
     places = [Place(FILE, "~/.dashscope/api_key", Path(os.path.expanduser("~")) / ".dashscope" / "api_key")]
     if folder is not None:
@@ -99,8 +102,8 @@ def key_variable(region: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """A key without what pasting adds to it."""
-    return text.strip(_PASTED)
+    """A key without what pasting adds before and behind it."""
+    return text.strip("".join(character for character in set(text) if unicodedata.category(character) in _UNSEEN))
 
 
 def checked(value: str, source: str) -> ApiKey:
@@ -124,7 +127,8 @@ def checked(value: str, source: str) -> ApiKey:
 def read_key(path: Path, source: str) -> ApiKey:
     """The key in a file. Raises ConfigurationError."""
     try:
-        value = cleaned(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
+        value = cleaned(content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             Text("The API key could not be read from {source} ({kind}).", source=source, kind=type(error).__name__),

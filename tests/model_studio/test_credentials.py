@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model_studio.credentials import ApiKey, find_key, find_place
 from model_studio.errors import ConfigurationError, KeyMissing
@@ -56,13 +58,33 @@ def test_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
         assert place in str(caught.value)
 
 
+BLANKS = ["\u00a0", "\u00ad", "\u200b", "\u200e", "\u2028", "\u2060", "\u3000", "\ufeff", "\x16", "\r"]
+
+
 @pytest.mark.parametrize("pasted", ["sk-1 \n", "\x16sk-1", "\ufeffsk-1\r\n", "\tsk-1"])
 def test_what_pasting_adds_is_removed(pasted: str) -> None:
     assert find_key("cn-beijing", {"DASHSCOPE_API_KEY": pasted}).value == "sk-1"
 
 
-def test_file_with_byte_order_mark(home: Path) -> None:
-    (home / ".dashscope" / "api_key").write_bytes(b"\xef\xbb\xbfsk-1\r\n")
+unseen = st.text(st.characters(categories=["Cc", "Cf", "Zs", "Zl", "Zp"]) | st.sampled_from(BLANKS), max_size=5)
+
+
+@given(unseen, unseen)
+def test_nobody_sees_what_is_around_a_key(before: str, behind: str) -> None:
+    assert find_key("cn-beijing", {"DASHSCOPE_API_KEY": f"{before}sk-1{behind}"}).value == "sk-1"
+
+
+@given(unseen.filter(bool))
+def test_what_nobody_sees_inside_a_key_is_refused(between: str) -> None:
+    with pytest.raises(ConfigurationError, match="it has blanks, line ends or characters outside ASCII"):
+        find_key("cn-beijing", {"DASHSCOPE_API_KEY": f"sk{between}-1"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_file_with_byte_order_mark(home: Path, encoding: str) -> None:
+    """As Windows' Notepad and PowerShell write it."""
+    mark = "\ufeff" if encoding.endswith(("-le", "-be")) else ""
+    (home / ".dashscope" / "api_key").write_bytes(f"{mark}sk-1\r\n".encode(encoding))
     assert find_key("cn-beijing", {}).value == "sk-1"
 
 
@@ -80,7 +102,9 @@ def test_more_than_the_key_is_explained(value: str) -> None:
     assert "sk-1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", "sk-1".encode("utf-16"), b"\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", "\u200b".encode("utf-16"), "sk-1".encode("utf-16")[:-1], b"\xff\xff\xff"]
+)
 def test_files_that_hold_no_key(home: Path, content: bytes) -> None:
     (home / ".dashscope" / "api_key").write_bytes(content)
     with pytest.raises(ConfigurationError, match="api_key"):
