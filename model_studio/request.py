@@ -15,6 +15,7 @@ from .words import Text, join
 
 CUSTOM = "custom"
 MAX_SEED = 2**31 - 1  # Qwen-Image and Wan API references
+MAX_LINKED_SEED = 2**64 - 1  # of ComfyUI's own nodes
 MAX_NEGATIVE_PROMPT = 500  # characters, same references
 CALL_MODES = ("auto", "sync", "async")
 # Linked values come unchecked.
@@ -92,10 +93,8 @@ def plan(
     check_text("negative_prompt", negative_prompt)
     check_region(entry, region)
     check_n(entry, n)
-    if not 0 <= seed <= MAX_SEED:
-        raise InvalidRequest(
-            Text("seed {seed} is out of range.", seed=seed), Text("It goes from 0 to {most}.", most=MAX_SEED)
-        )
+    if not 0 <= seed <= MAX_LINKED_SEED:
+        raise InvalidRequest(Text("The seed is out of range."), Text("It goes from 0 to {most}.", most=MAX_SEED))
     endpoint = check_call_mode(entry, call_mode)
     size = check_size(entry, aspect_ratio, width, height)
     return ImageRequest(
@@ -105,12 +104,13 @@ def plan(
         prompt=prompt,
         size=size,
         n=n,
-        seed=seed,
+        seed=seed % (MAX_SEED + 1),
         negative_prompt=negative_prompt,
         prompt_extend=prompt_extend,
         watermark=watermark,
         notes=(
             *size_notes(entry, size),
+            *_seed_notes(seed),
             *_prompt_notes(entry, prompt, negative_prompt),
             *_unused_notes(entry, negative_prompt, watermark),
         ),
@@ -250,6 +250,13 @@ def size_notes(model: Model, size: Size) -> list[Text]:
         for rule in model.size_rules
         if not rule.accepts(size)
     ]
+
+
+def _seed_notes(seed: int) -> list[Text]:
+    """Linked seeds go further than the service's. The same one always means the same request."""
+    facts = {"seed": seed, "most": MAX_SEED, "sent": seed % (MAX_SEED + 1)}
+    told = Text("The service takes seeds up to {most}: {seed} was sent as {sent}.", **facts)
+    return [told] if seed > MAX_SEED else []
 
 
 def _prompt_notes(model: Model, prompt: str, negative_prompt: str) -> list[Text]:

@@ -48,6 +48,18 @@ def test_n_size_and_seed_are_always_sent(model: Model) -> None:
     assert parameters["seed"] == 7
 
 
+@pytest.mark.parametrize(
+    ("seed", "sent"),
+    [(0, 0), (MAX_SEED, MAX_SEED), (MAX_SEED + 1, 0), (2**32 + 7, 7), (2**64 - 1, MAX_SEED)],
+)
+def test_a_linked_seed_beyond_the_range_is_folded(seed: int, sent: int) -> None:
+    """As ComfyUI's own seeds go further; the same seed is always the same request."""
+    request = make(seed=seed)
+    assert request.seed == sent == request.body["parameters"]["seed"]
+    told = [f"The service takes seeds up to {MAX_SEED}: {seed} was sent as {sent}."]
+    assert list(request.notes) == (told if seed > MAX_SEED else [])
+
+
 @models
 def test_only_what_the_model_takes_is_sent(model: Model) -> None:
     body = make(model.name, negative_prompt="blurry").body
@@ -127,7 +139,8 @@ def test_linked_values_of_another_type_are_refused(changes: dict[str, Any]) -> N
         ({"n": 5}, "Set n to 1 to 4."),
         ({"n": 0}, "Set n to 1 to 4."),
         ({"seed": -1}, f"0 to {MAX_SEED}"),
-        ({"seed": MAX_SEED + 1}, f"0 to {MAX_SEED}"),
+        ({"seed": 2**64}, f"0 to {MAX_SEED}"),
+        ({"seed": 10**5000}, f"0 to {MAX_SEED}"),
         ({"model": "qwen-image-2.0-pro", "call_mode": "async"}, "Set call_mode to auto or sync"),
         ({"model": "wan2.5-t2i-preview", "call_mode": "sync"}, "Set call_mode to auto or async"),
         ({"call_mode": "later"}, "auto, sync, async"),
