@@ -20,6 +20,7 @@ from .errors import (
     NoPictures,
     PictureError,
     PictureExpired,
+    PictureUnreadable,
     ServiceError,
     SubmissionUncertain,
     TaskCanceled,
@@ -213,6 +214,7 @@ class Drawing:
             old = entry.created + LIFETIME <= self._memory.ledger.now()
             lost = (told or old) and isinstance(error, TaskUnknown | NoPictures | PictureExpired)
             refused = old and isinstance(error, PictureError | ServiceError) and self._entry.state != FAILED
+            refused = refused and not isinstance(error, PictureUnreadable)  # which is kept
             if not lost and not refused:
                 raise
             self._supersede(self._entry, Text("picture") if isinstance(error, PictureError) else Text("task"))

@@ -26,6 +26,7 @@ ModelStudioError
     ├── PictureRefused      a link this client will not follow, or a file beyond its limits
     ├── PictureExpired
     ├── PictureUnreachable
+    ├── PictureUnreadable   of a kind that cannot be opened here
     └── PictureBroken       truncated, damaged, or no picture at all
 """
 
@@ -192,6 +193,10 @@ class PictureExpired(PictureError):
 
 class PictureUnreachable(PictureError):
     """The host of the picture did not give it out in time."""
+
+
+class PictureUnreadable(PictureError):
+    """Of a kind that cannot be opened here; its bytes are kept for a time when it can."""
 
 
 class PictureBroken(PictureError):

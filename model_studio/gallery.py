@@ -7,7 +7,7 @@ from typing import Protocol
 
 from . import pictures
 from .answers import Drawn
-from .errors import NoPictures, PictureBroken, PictureError
+from .errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from .pictures import Picture
 from .regions import ApiHost
 from .transport import Transport
@@ -50,8 +50,8 @@ async def fetch(
 
     async def one(number: int, link: str) -> Picture | PictureError:
         nonlocal arrived
-        if picture := await _kept(shelf, number, waiting):
-            return picture
+        if kept := await _kept(shelf, number, waiting):
+            return kept
         tell()
         try:
             picture, content = await _download(transport, host, link, waiting)
@@ -68,29 +68,44 @@ async def fetch(
     if not got:
         raise errors[0]
     notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
-    notes += [Text("A picture was lost: {error}", error=error.text) for error in errors]
+    notes += [
+        Text("A picture was lost: {error}", error=error.text)
+        if not isinstance(error, PictureUnreadable)
+        else Text("A picture is missing: {error}", error=error.text)
+        for error in errors
+    ]
     notes += dict.fromkeys(picture.note for picture in got if picture.note)
     return got, notes
 
 
-async def _kept(shelf: Shelf, number: int, waiting: Waiting) -> Picture | None:
+async def _kept(shelf: Shelf, number: int, waiting: Waiting) -> Picture | PictureUnreadable | None:
     content = await shelf.get(number)
     try:
-        return None if content is None else await waiting.outlast(start(pictures.decode, content, "the store"))
+        return None if content is None else await waiting.outlast(start(_decode, content, Text("the store")))
     except PictureError:
         return None  # damaged on our disk: it is fetched again
 
 
-async def _download(transport: Transport, host: ApiHost, link: str, waiting: Waiting) -> tuple[Picture, bytes]:
+async def _download(
+    transport: Transport, host: ApiHost, link: str, waiting: Waiting
+) -> tuple[Picture | PictureUnreadable, bytes]:
     """Downloads and decodes; a damaged file is fetched a second time."""
     address = pictures.check_link(link, host)
     shown = pictures.host_of(address)
     try:
         content = await transport.picture(address, waiting)
         try:
-            return await waiting.run(pictures.decode, content, shown), content
+            return await waiting.run(_decode, content, shown), content
         except PictureBroken:
             content = await transport.picture(address, waiting)
-            return await waiting.run(pictures.decode, content, shown), content
+            return await waiting.run(_decode, content, shown), content
     except DeadlinePassed:
         raise pictures.unreachable(shown, Text("the time is over")) from None
+
+
+def _decode(content: bytes, host: str) -> Picture | PictureUnreadable:
+    """What cannot be opened here is kept like a picture, for a time when it can be."""
+    try:
+        return pictures.decode(content, host)
+    except PictureUnreadable as error:
+        return error

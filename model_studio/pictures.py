@@ -10,10 +10,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image
 
-from .errors import PictureBroken, PictureError, PictureExpired, PictureRefused, PictureUnreachable
+from .errors import (
+    PictureBroken,
+    PictureError,
+    PictureExpired,
+    PictureRefused,
+    PictureUnreachable,
+    PictureUnreadable,
+)
 from .exchange import Answer
+from .kinds import is_whole, kind_of
 from .regions import ApiHost, is_vendor_host
 from .words import Text
 
@@ -23,7 +32,7 @@ MAX_PIXELS = 2 * 4096 * 4096
 MAX_BYTES = 112 * 2**20
 _LINK = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]+)(?::(?P<port>\d{1,5}))?/[!-\[\]-~]*")
 _PORTS = {"https": "443", "http": "80"}
-_PNG_END = b"IEND\xaeB`\x82"
+_OPENED = ("PNG", "JPEG", "WebP", "AVIF")
 _REPORT = Text("Please report this with the request id.")
 _KEPT = Text("it is kept for 24 hours, and fetching it costs nothing.")
 
@@ -109,20 +118,21 @@ def unreachable(host: str, trouble: str) -> PictureUnreachable:
 
 
 def decode(content: bytes, host: str) -> Picture:
-    """PNG, JPEG or WebP bytes as RGB. The kind is read from the bytes, whatever the link or the header says.
+    """PNG, JPEG, WebP or AVIF bytes as RGB. The kind is read from the bytes, whatever the link or the header says.
 
     Grey and palette become RGB; 16-bit grey keeps its 16 bits; CMYK is converted; alpha that hides nothing is dropped,
-    other alpha is laid over white. `host` is for the error text. Raises PictureBroken, PictureRefused.
+    other alpha is laid over white. `host` is for the error text. Raises PictureBroken, PictureUnreadable,
+    PictureRefused.
     """
-    _check_whole(content, host)
+    kind = _checked_kind(content, host)
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+        with _open(content, kind) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _too_many_pixels(host, f"{image.width}*{image.height}")
-            if image.format == "PNG":
+            if kind == "PNG":
                 # Checks what decoding does not: the sums of all parts of the file.
                 image.verify()
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+        with _open(content, kind) as image:
             return _to_rgb(image)
     except Image.DecompressionBombError:
         raise _too_many_pixels(host, Text("its header says")) from None
@@ -147,19 +157,39 @@ def to_float(pictures: list[Picture]) -> list[npt.NDArray[np.float32]]:
     return batches
 
 
-def _check_whole(content: bytes, host: str) -> None:
-    """Refuses files without their end, which Pillow fills with grey when another pack has told it to."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        whole = _PNG_END in content
-    elif content.startswith(b"\xff\xd8"):
-        whole = b"\xff\xd9" in content[-1024:]
-    elif content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        whole = len(content) >= int.from_bytes(content[4:8], "little") + 8
-    else:
+def _open(content: bytes, kind: str) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=(kind.upper(),))
+
+
+def _checked_kind(content: bytes, host: str) -> str:
+    """The kind of a file that is whole and can be opened here."""
+    kind = kind_of(content)
+    if not kind:
         is_page = content.lstrip()[:1] == b"<"
-        raise _broken(host, Text("it is a web page") if is_page else Text("it is no PNG, JPEG or WebP"))
-    if not whole:
+        raise _broken(host, Text("it is a web page") if is_page else Text("it is no picture of a known kind"))
+    if kind not in _OPENED:
+        raise PictureUnreadable(
+            Text("The file of a finished picture at {host} is of kind {kind}.", host=host, kind=kind),
+            Text("These are opened: {kinds}. {advice}", kinds=", ".join(_OPENED), advice=_REPORT),
+        )
+    if kind == "AVIF" and not _knows_avif():
+        raise PictureUnreadable(
+            Text(
+                "The file of a finished picture at {host} is of kind AVIF, which Pillow {version} cannot open here.",
+                host=host,
+                version=PIL.__version__,
+            ),
+            Text("Update it (pip install --upgrade pillow), restart ComfyUI and run again: {kept}", kept=_KEPT),
+        )
+    if not is_whole(content, kind):
         raise _broken(host, Text("it breaks off after {count} bytes", count=len(content)))
+    return kind
+
+
+def _knows_avif() -> bool:
+    """From version 11.3 on, where it was built with it; or by a plugin."""
+    Image.init()
+    return "AVIF" in Image.SAVE  # OPEN has it without the decoder too
 
 
 def _to_rgb(image: Image.Image) -> Picture:

@@ -80,8 +80,10 @@ def _spoil(effect: str, parameters: Mapping[str, Any], data: bytes) -> bytes:
     if effect == "bomb":
         return _png(parameters["width"], parameters["height"], 8, b"\0" * 4096)
     image = Image.open(io.BytesIO(data))
-    if effect in ("jpeg", "webp"):
+    if effect in ("jpeg", "webp", "avif", "gif"):
         return encode(image, effect.upper())
+    if effect == "trail":
+        return encode(image, "JPEG") + bytes(parameters["size"])
     if effect == "deep":
         return _deep(image)
     return _in_mode(image, parameters["mode"])

@@ -10,9 +10,11 @@ import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from ..kinds import kind_of
+
 DAY = 24 * 3600.0
 LEFT_SECONDS = 7 * DAY  # after which a file counts as left behind
-_ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp"}
+_ENDINGS = {"JPEG": "jpg", "": "bin"}  # other kinds have their name
 _HALF_WRITTEN = ".part"
 
 
@@ -25,8 +27,8 @@ class Store:
     def write(self, name: str, content: bytes) -> str:
         """Writes a file whole or not at all; its full name. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        ending = next((ending for start, ending in _ENDINGS.items() if content.startswith(start)), "bin")
-        file = f"{name}.{ending}"
+        kind = kind_of(content)
+        file = f"{name}.{_ENDINGS.get(kind, kind.lower().replace(' ', ''))}"
         handle, half = tempfile.mkstemp(_HALF_WRITTEN, dir=self.folder)
         try:
             with os.fdopen(handle, "wb") as out:

@@ -24,6 +24,11 @@ def fails(fault: str, kind: str, sees: str) -> dict[str, Any]:
     return {"fault": fault, "faults": {kind: {}}, "runs": [(sees, 1, 1), (RESUMED, 1, 1), (STORED, 1, 1)]}
 
 
+def kept(fault: str, kind: str, sees: str) -> dict[str, Any]:
+    """A whole file of a kind that cannot be opened: it is in the store, for a time when it can."""
+    return {"fault": fault, "faults": {kind: {}}, "runs": [(sees, 1, 1), (sees, 1, 1)]}
+
+
 def other(fault: str, kind: str, note: str = "") -> dict[str, Any]:
     """A picture of an unusual kind, shown as it is."""
     return {
@@ -43,6 +48,9 @@ ROWS: list[dict[str, Any]] = [
     fails("an HTML page instead of the picture", "picture_html", BROKEN.format("it is a web page")),
     other("JPEG under .png", "picture_jpeg"),
     other("WebP under .png", "picture_webp"),
+    other("AVIF under .png", "picture_avif"),
+    other("JPEG with more behind its end", "picture_trailed"),
+    kept("GIF under .png", "picture_gif", r"PictureUnreadable: The file .* is of kind GIF\. These are opened: .*"),
     other("PNG of 16 bits", "picture_16bit"),
     other("PNG with transparency", "picture_alpha", r"; A picture has transparent parts; they were laid over white\."),
     other("CMYK JPEG", "picture_cmyk"),

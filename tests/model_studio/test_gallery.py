@@ -15,7 +15,7 @@ from PIL import Image
 
 from model_studio import gallery
 from model_studio.answers import Drawn
-from model_studio.errors import NoPictures, PictureBroken, PictureExpired, PictureRefused
+from model_studio.errors import NoPictures, PictureBroken, PictureExpired, PictureRefused, PictureUnreadable
 from model_studio.exchange import Answer, Call
 from model_studio.ledger import DRAWN, SENDING, Entry, Ledger, Order, new_entry
 from model_studio.memory import Memory, Rules, Shelf
@@ -158,6 +158,28 @@ def test_what_is_no_picture_is_not_kept(memory: Memory, waiting: Waiting) -> Non
     with pytest.raises(PictureBroken):
         fetch(memory, record(memory, 1), Links(b"<html>"), waiting)
     assert on_shelf(memory) == {}
+
+
+def test_a_picture_of_a_kind_that_cannot_be_opened_is_kept_for_a_time_when_it_can(
+    memory: Memory, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its link works for a day only; Pillow may be updated later."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "AVIF")
+    links = Links(out.getvalue(), png(2))
+    entry = record(memory, 2)
+    with monkeypatch.context() as old_pillow:
+        old_pillow.delitem(Image.SAVE, "AVIF")
+        for _ in range(2):
+            got, notes = fetch(memory, entry, links, waiting)
+            assert shades(got) == [2] and notes[0].startswith("A picture is missing: The file of a finished picture")
+            entry = memory.ledger.recent(1)[0]
+        with pytest.raises(PictureUnreadable, match="pip install --upgrade pillow"):
+            fetch(memory, record(memory, 1, {0: out.getvalue()}), links, waiting)
+    got, notes = fetch(memory, entry, links, waiting)
+    assert [picture.size for picture in got] == ["8*8", "8*8"] and notes == []
+    assert links.fetched == {LINKS[0]: 1, LINKS[1]: 1}
+    assert entry.files[0].endswith(".avif")
 
 
 def test_pictures_come_even_where_none_can_be_kept(memory: Memory, waiting: Waiting) -> None:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
-from model_studio.errors import PictureBroken, PictureRefused
+from model_studio.errors import PictureBroken, PictureRefused, PictureUnreadable
+from model_studio.kinds import kind_of
 from model_studio.pictures import MAX_PIXELS, Picture, check_link, decode, to_float
 from model_studio.regions import ApiHost
 
@@ -21,6 +23,8 @@ VENDOR = ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1")
 LOCAL = ApiHost("cn-beijing", "http://127.0.0.1:8089/api/v1", replaced=True)
 QUERY = "?Expires=1781778573&OSSAccessKeyId=LTAIx&Signature=c2ln%2BbmF0dXJl%3D"
 HOST = "pictures.example"
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+STARTS = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF\x00\x00\x00\x00WEBP", b"\0\0\0\x18ftypavif\0\0\0\0avif"]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,13 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def exif() -> bytes:
+    """With a picture of its own inside, as cameras add one."""
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(thumbnail, "JPEG")
+    return b"Exif\0\0" + thumbnail.getvalue()
+
+
 @pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
 class TestDecode:
     @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
@@ -159,7 +170,44 @@ class TestDecode:
         content = saved(Image.new("CMYK", (40, 30), (0, 0, 0, 0)), "JPEG")
         assert decode(content, HOST).pixels.min() >= 250
 
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
+    @pytest.mark.parametrize("behind", [b"\r\n", bytes(2000), b"\xff\xd8\xff\xd9 IEND" * 400, b"<html>" * 1000])
+    @pytest.mark.parametrize("others_setting", [False, True])
+    def test_what_is_behind_the_end_changes_nothing(
+        self, kind: str, behind: bytes, others_setting: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", others_setting)
+        content = saved(noise("RGB"), kind)
+        assert (decode(content + behind, HOST).pixels == decode(content, HOST).pixels).all()
+
+    @pytest.mark.parametrize(
+        "options", [{"progressive": True}, {"restart_marker_blocks": 1}, {"exif": exif()}], ids=str
+    )
+    @pytest.mark.parametrize("others_setting", [False, True])
+    def test_every_truncation_of_a_jpeg_is_noticed(
+        self, options: dict[str, Any], others_setting: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many parts it has, and with a small JPEG inside."""
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", others_setting)
+        content = saved(noise("RGB"), "JPEG", **options)
+        assert decode(content, HOST).size == "40*30"
+        for length in range(len(content)):
+            with pytest.raises(PictureBroken):
+                decode(content[:length], HOST)
+
+    @pytest.mark.parametrize("others_setting", [False, True])
+    def test_an_end_that_only_seems_to_be_one(self, others_setting: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A text of a PNG holds what its end looks like."""
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", others_setting)
+        text = PngInfo()
+        text.add(b"tEXt", b"Comment\0" + PNG_END)
+        content = saved(noise("RGB"), "PNG", pnginfo=text)
+        assert decode(content, HOST).size == "40*30"
+        for length in (content.index(PNG_END) + 20, len(content) // 2, len(content) - 1):
+            with pytest.raises(PictureBroken):
+                decode(content[:length], HOST)
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
     @pytest.mark.parametrize("others_setting", [False, True])
     def test_every_truncation_is_noticed(
         self, kind: str, others_setting: bool, monkeypatch: pytest.MonkeyPatch
@@ -184,9 +232,9 @@ class TestDecode:
         [
             (b"<html>Not here</html>", "web page"),
             (b"  <?xml version='1.0'?><Error/>", "web page"),
-            (b"GIF89a", "no PNG"),
-            (b"", "no PNG"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0", "no PNG"),
+            (b"", "no picture of a known kind"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0", "no picture of a known kind"),
+            (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "no picture of a known kind"),
         ],
     )
     def test_what_is_no_picture(self, content: bytes, says: str) -> None:
@@ -194,15 +242,51 @@ class TestDecode:
             decode(content, HOST)
         assert HOST in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("kind", "content"),
+        [
+            ("GIF", b"GIF89a\1\0\1\0"),
+            ("BMP", b"BM\x36\0\x1b\0\0\0\0\0\x36\0\0\0"),
+            ("TIFF", b"II*\0\x08\0\0\0"),
+            ("TIFF", b"MM\0*\0\0\0\x08"),
+            ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+            ("HEIC", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"),
+            ("JPEG XL", b"\xff\x0a\xfa\x1f"),
+            ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+        ],
+    )
+    def test_a_picture_of_another_kind_is_called_by_its_name(self, kind: str, content: bytes) -> None:
+        with pytest.raises(PictureUnreadable, match=f"at {HOST} is of kind {kind}. These are opened: PNG, JPEG, WebP"):
+            decode(content, HOST)
+
+    def test_avif(self) -> None:
+        image = Image.linear_gradient("L").convert("RGB")
+        picture = decode(saved(image, "AVIF"), HOST)
+        assert (picture.size, picture.note) == ("256*256", "")
+        assert np.abs(picture.pixels.astype(int) - np.asarray(image)).max() < 8
+
+    def test_avif_that_begins_with_the_brand_it_shares(self) -> None:
+        """Such as AVIF files of some encoders, whose own brand comes later."""
+        content = saved(noise("RGB"), "AVIF")
+        assert kind_of(content.replace(b"ftypavif", b"ftypmif1", 1)) == "AVIF"
+
+    def test_avif_where_pillow_does_not_know_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Before version 11.3."""
+        content = saved(noise("RGB"), "AVIF")
+        monkeypatch.delitem(Image.SAVE, "AVIF")
+        monkeypatch.delitem(Image.OPEN, "AVIF")
+        with pytest.raises(PictureUnreadable, match=r"of kind AVIF, which Pillow .* cannot open here. Update it"):
+            decode(content, HOST)
+
     @pytest.mark.parametrize("size", [(60_000, 60_000), (1, MAX_PIXELS + 1)])
     def test_a_header_bomb_is_not_opened(self, size: tuple[int, int]) -> None:
         with pytest.raises(PictureRefused, match="too large"):
             decode(png_parts(size, 8, b""), HOST)
 
-    @given(st.binary(max_size=200), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF\x00\x00\x00\x00WEBP"]))
+    @given(st.binary(max_size=200), st.sampled_from([*STARTS, b""]))
     def test_any_bytes_are_a_picture_or_our_error(self, content: bytes, start: bytes) -> None:
         for ended in (start + content, start + content + b"IEND\xaeB`\x82", start + content + b"\xff\xd9"):
-            with pytest.raises((PictureBroken, PictureRefused)):
+            with pytest.raises((PictureBroken, PictureRefused, PictureUnreadable)):
                 decode(ended, HOST)
 
 

@@ -36,6 +36,9 @@ def opened(data: bytes) -> Image.Image:
     [
         ("picture_jpeg", "JPEG", "RGB"),
         ("picture_webp", "WEBP", "RGB"),
+        ("picture_avif", "AVIF", "RGB"),
+        ("picture_gif", "GIF", "P"),
+        ("picture_trailed", "JPEG", "RGB"),
         ("picture_alpha", "PNG", "RGBA"),
         ("picture_palette", "PNG", "P"),
         ("picture_grey", "PNG", "L"),
