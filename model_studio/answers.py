@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from .words import Text
+
+_LONGEST_QUOTE = 300  # characters
+_OTHER_WORK = {
+    "video_url": Text("a video"),
+    "video": Text("a video"),
+    "audio_url": Text("speech"),
+    "audio": Text("speech"),
+    "transcription_url": Text("a transcript"),
+}
 _SIGNED = re.compile(r"\?\S*Signature=\S*")
 
 
@@ -13,18 +23,23 @@ _SIGNED = re.compile(r"\?\S*Signature=\S*")
 class Drawn:
     """What an answer says was drawn: links in the service's order, the prompts it really used, what failed.
 
-    `asked_prompts`: the prompts as they were sent, where it repeats them (prompt shape).
+    `asked_prompts`: the prompts as they were sent, where it repeats them (prompt shape). `said`: texts that came in
+    place of pictures, as when a model refuses in words.
     """
 
     links: tuple[str, ...] = ()
     used_prompts: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     asked_prompts: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TaskAnswer:
-    """One answer about a task, or about its submission. `state` is the service's word, empty where it says none."""
+    """One answer about a task, or about its submission. `state` is the service's word, empty where it says none.
+
+    `other_work`: what it made if that is no picture.
+    """
 
     task_id: str
     state: str
@@ -33,6 +48,7 @@ class TaskAnswer:
     message: str
     drawn: Drawn
     times: dict[str, str]  # submit_time, scheduled_time, end_time as the service writes them (UTC+8)
+    other_work: Text | Literal[""] = ""
 
 
 def read_task(body: dict[str, Any]) -> TaskAnswer:
@@ -46,6 +62,7 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
         message=words(output.get("message")),
         drawn=read_drawn(output),
         times={name: time for name, time in times.items() if time},
+        other_work=_other_work(output),
     )
 
 
@@ -53,24 +70,45 @@ def read_drawn(output: Any) -> Drawn:
     """Pictures in either shape: `choices` (messages) or `results` (prompt); both occur in tasks.
 
     Qwen puts n pictures into one choice, Wan one into each of n (API references); both are flattened in order.
-    `type: image` is on Wan only and never required. A `text` beside a picture is the prompt that z-image used.
+    `type: image` is on Wan only and never required. A `text` beside a picture is the prompt that z-image used; alone it
+    stands for one (observed of qwen-image-3.0).
     """
     output = _dict(output)
     links: list[str] = []
     prompts: list[str] = []
     failures: list[str] = []
     asked: list[str] = []
-    for choice in _dicts(output.get("choices")):
-        for item in _dicts(_dict(choice.get("message")).get("content")):
+    said: list[str] = []
+    for content in _contents(output):
+        has_picture = any(text(item.get("image")) for item in content)
+        for item in content:
             _add(links, item.get("image"))
-            _add(prompts, item.get("text"))
+            _add(prompts if has_picture else said, item.get("text"))
     for result in _dicts(output.get("results")):
         _add(links, result.get("url"))
         _add(asked, result.get("orig_prompt"))
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
             failures.append(f"{words(result.get('code'))}: {words(result.get('message'))}".strip(": "))
-    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked))
+    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked), tuple(map(_quote, said)))
+
+
+def _other_work(output: dict[str, Any]) -> Text | Literal[""]:
+    """By the fields in which other models put their links: video, speech and its recognition (API references, SDK)."""
+    places = [output, *(_dict(output.get(name)) for name in ("result", "results")), *_dicts(output.get("results"))]
+    places += [item for content in _contents(output) for item in content]
+    return next((work for name, work in _OTHER_WORK.items() if any(place.get(name) for place in places)), "")
+
+
+def _contents(output: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """The items of each choice."""
+    return [_dicts(_dict(choice.get("message")).get("content")) for choice in _dicts(output.get("choices"))]
+
+
+def _quote(said: str) -> str:
+    """In one line, of a length that can be read in an error."""
+    line = " ".join(words(said).split())
+    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
 
 
 def _add(texts: list[str], value: Any) -> None:

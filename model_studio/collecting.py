@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import gallery, info, lookup, tasks
 from .answers import TaskAnswer
 from .api import Api
-from .errors import ModelStudioError, NoPictures, PictureExpired, ServiceError, TaskTimeout, TaskUnknown
+from .errors import ModelStudioError, NoPictures, PictureExpired, ServiceError, TaskError, TaskTimeout, TaskUnknown
 from .ledger import DRAWN, FAILED, LOST, Entry, Order
 from .memory import Memory, Shelf
 from .pictures import Picture
@@ -90,6 +90,14 @@ async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, acc
     error = tasks.failure(answer, task_id, api.host.region)
     if isinstance(error, TaskUnknown):
         raise error
+    if answer.other_work and not answer.drawn.links:
+        raise TaskError(
+            Text("The task made {work}; this node fetches pictures only.", work=answer.other_work),
+            Text(
+                "Fetch it with the program that submitted it: the answer about the task holds a link that works for 24 "
+                "hours."
+            ),
+        )
     entry = await memory.found(Order(account, api.host.region), task_id)
     if lookup.is_anothers(entry, answer):
         await memory.give_back(entry)

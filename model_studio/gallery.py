@@ -37,6 +37,11 @@ async def fetch(
             Text("The service drew no picture: {failures}.", failures="; ".join(dict.fromkeys(drawn.failures))),
             Text("Failed pictures are not billed. Try another seed or prompt."),
         )
+    if not drawn.links and drawn.said:
+        raise NoPictures(
+            Text('The service drew no picture. It says: "{message}"', message=" ".join(drawn.said)),
+            Text("It may be billed: look at the usage page of the console. Change the prompt, and queue again."),
+        )
     if not drawn.links:
         raise NoPictures(
             Text("The service says it is done, but gave no picture."),
@@ -68,6 +73,7 @@ async def fetch(
     if not got:
         raise errors[0]
     notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
+    notes += [Text('In place of a picture the service says: "{message}"', message=said) for said in drawn.said]
     notes += [
         Text("A picture was lost: {error}", error=error.text)
         if not isinstance(error, PictureUnreadable)

@@ -25,7 +25,7 @@ def local_time(seconds: float) -> str:
 
 def sync_body(request_id: str, order: Order, pictures: Pictures, origin: str, style: str) -> Json:
     model = order.model
-    output: Json = {"choices": _choices(model, pictures, origin, style)}
+    output: Json = dict(pictures.instead or {"choices": _choices(model, pictures, origin, style)})
     good = [path for path in pictures.paths if path]
     if model.task_metric:
         failed = len(pictures.paths) - len(good)
@@ -73,6 +73,9 @@ def _finish(body: Json, task: Task, origin: str, style: str) -> tuple[int, int]:
         output.update(code=outcome.code, message=outcome.message)
         return 0, task.count
     succeeded = sum(path is not None for path in outcome.paths)
+    if outcome.instead:
+        output.update(outcome.instead)
+        return 0, 0
     if task.endpoint == ASYNC_PROMPT:
         output["results"] = [_result(model, outcome, path, origin) for path in outcome.paths]
         body["usage"] = {"image_count": succeeded}

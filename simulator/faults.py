@@ -56,6 +56,14 @@ def _picture(says: str, effect: str, **parameters: Any) -> Kind:
     return Kind("picture", effect, says, parameters, ("picture",))
 
 
+_NO = "I cannot draw this. Please describe something else."
+_STORAGE = "https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com"
+
+
+def _made(ending: str) -> str:
+    return f"{_STORAGE}/1d/2a/made.{ending}?Expires=1781778573&OSSAccessKeyId=LTAIx&Signature=c2lnbmF0dXJl"
+
+
 KINDS: Mapping[str, Kind] = {
     # Refusals: flat error JSON, nothing is done.
     "throttle": _refuse(
@@ -100,6 +108,21 @@ KINDS: Mapping[str, Kind] = {
     "strange_state": _hold("a state nobody has heard of", "REVIEWING"),
     "partial_success": _alter("the last `failed` pictures fail", failed=1),
     "succeeded_without_pictures": _alter("SUCCEEDED, and no picture", none=True),
+    "refused_in_words": _alter(
+        "a text in place of the picture, as a router's schema has it of qwen-image-3.0",
+        instead={"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": [{"text": _NO}]}}]},
+    ),
+    # Tasks of other models, whose shapes are those of the API references and the SDK (1.26).
+    "made_video": _alter("the task made a video", instead={"orig_prompt": "a boat", "video_url": _made("mp4")}),
+    "made_speech": _alter(
+        "the task made speech", instead={"finish_reason": "stop", "audio": {"data": "", "url": _made("wav")}}
+    ),
+    "made_transcript": _alter(
+        "the task recognized speech",
+        instead={
+            "results": [{"file_url": _made("wav"), "transcription_url": _made("json"), "subtask_status": "SUCCEEDED"}]
+        },
+    ),
     "more_pictures": _alter("more pictures than asked for", extra=1),
     "other_size": _alter("picture `index` has another size", index=0, size="640*480"),
     "list_lag": Kind(

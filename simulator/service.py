@@ -208,7 +208,7 @@ class Service:
             known = ServiceFault(fault["code"], fault["message"])
             return Failure(known.code, known.message)
         alter = fault.parameters if fault and fault.kind.effect == "alter" else {}
-        count = 0 if alter.get("none") else order.n + alter.get("extra", 0)
+        count = 0 if alter.get("none") or "instead" in alter else order.n + alter.get("extra", 0)
         seed = random.randint(0, SEED_MAX) if order.seed is None else order.seed
         watermark = "" if not order.watermark else "Qwen-Image" if "qwen" in order.model.id else "AI生成"
         drawing = Drawing(order.model.id, order.prompt, seed, order.width, order.height, watermark)
@@ -225,7 +225,8 @@ class Service:
         if paths and not any(paths):
             return Failure("DataInspectionFailed", answers.REFUSED_PICTURE)
         rewritten = f"{order.prompt}, soft daylight, fine detail, a calm composition" if order.prompt_extend else None
-        return Pictures(tuple(paths), f"{order.width}*{order.height}", order.prompt, rewritten)
+        size = f"{order.width}*{order.height}"
+        return Pictures(tuple(paths), size, order.prompt, rewritten, alter.get("instead"))
 
     def _charge(self, caller: Caller, model: Model, pictures: Pictures, task: Task | None) -> None:
         """Per picture that was made; failed ones are free (API documentation)."""

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 LIFETIME = 24 * 3600.0  # seconds in which a task id can be queried (specification)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """A good end. `paths` are signed paths of pictures, or None where that picture failed (partial success)."""
+    """A good end. `paths` are signed paths of pictures, or None where that picture failed (partial success).
+
+    `instead`: fields of the output that come in place of pictures.
+    """
 
     paths: tuple[str | None, ...]
     size: str  # "W*H"
     prompt: str
     actual_prompt: str | None  # None: the prompt was not rewritten
+    instead: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,12 @@ def choice(*items: dict[str, str]) -> dict[str, Any]:
             {"results": [{"url": "a"}, {"code": "DataInspectionFailed", "message": "No."}, {"code": "X"}]},
             Drawn(("a",), (), ("DataInspectionFailed: No.", "X")),
         ),
+        ({"choices": [choice({"text": "I cannot\n draw \ud800 this."})]}, Drawn(said=("I cannot draw ? this.",))),
+        (
+            {"choices": [choice({"image": "a"}), choice({"text": "No."}, {"text": "x" * 301})]},
+            Drawn(("a",), said=("No.", "x" * 299 + "…")),
+        ),
+        ({"choices": [choice({"text": "See https://a.b/c?Signature=s"})]}, Drawn(said=("See https://a.b/c?…",))),
         ({"results": [{"url": "a", "actual_prompt": "half \ud800 a pair"}]}, Drawn(("a",), ("half ? a pair",))),
         ({}, Drawn()),
         (None, Drawn()),
@@ -77,12 +83,31 @@ def test_shapes(output: Any, drawn: Drawn) -> None:
     assert read_drawn(output) == drawn
 
 
+@pytest.mark.parametrize(
+    ("output", "work"),
+    [
+        ({"video_url": "https://a/b.mp4", "orig_prompt": "boats"}, "a video"),
+        ({"results": {"video_url": "https://a/b.mp4"}}, "a video"),
+        ({"choices": [choice({"video": "https://a/b.mp4"})]}, "a video"),
+        ({"audio": {"url": "https://a/b.wav", "expires_at": 1}}, "speech"),
+        ({"results": [{"file_url": "f", "transcription_url": "t", "subtask_status": "SUCCEEDED"}]}, "a transcript"),
+        ({"result": {"transcription_url": "t"}}, "a transcript"),
+        ({"choices": [choice({"image": "a"}, {"text": "a video"})], "results": [{"url": "a"}]}, ""),
+        ({"video_url": None, "audio": {}}, ""),
+    ],
+)
+def test_what_is_no_picture(output: Any, work: str) -> None:
+    assert read_task({"output": output}).other_work == work
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["output", "choices", "results", "message", "content", "image", "url", "task_status", "x"]),
+            st.sampled_from(
+                ["output", "choices", "results", "message", "content", "image", "url", "video_url", "task_status"]
+            ),
             inner,
             max_size=4,
         )

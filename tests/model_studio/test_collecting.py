@@ -104,6 +104,25 @@ def test_a_bad_end_is_written_down(studio: Studio, waiting: Waiting, sim: Simula
     assert studio.ledger.spent_today()["CNY"] == (0 if state == FAILED else 0.14)
 
 
+@pytest.mark.parametrize(
+    ("fault", "work"), [("made_video", "a video"), ("made_speech", "speech"), ("made_transcript", "a transcript")]
+)
+def test_a_task_of_another_kind_is_named_and_not_written_down(
+    studio: Studio, waiting: Waiting, sim: Simulator, fault: str, work: str
+) -> None:
+    sim.faults.add(fault, times=1)
+    task_id, _ = submit(studio, waiting)
+    studio.ledger.database.file.unlink()  # as if another program had submitted it
+    for _ in range(2):
+        with pytest.raises(errors.TaskError, match=f"made {work}; this node fetches pictures only") as caught:
+            collect(studio, waiting, task_id)
+        assert caught.value.task_id == task_id and "Signature" not in str(caught.value)
+    assert states(studio) == []
+    drawn, _ = submit(studio, waiting, seed=8)
+    result = collect(studio, waiting, task_id, drawn)
+    assert len(result.pictures) == 1 and any(f"made {work}" in note for note in result.info["notes"])
+
+
 def test_cancel_of_a_collection_cancels_no_task(studio: Studio, sim: Simulator, waiting: Waiting, clock: Any) -> None:
     sim.faults.add("stuck_pending")
     task_id, _ = submit(studio, waiting)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from model_studio import errors, memory
+from model_studio import errors, memory, pictures
 from model_studio.ledger import (
     DRAWN,
     FAILED,
@@ -337,6 +337,20 @@ def test_what_was_lost_is_told_by_the_run_that_really_sends(
     assert states(studio) == [DRAWN, FAILED]
 
 
+def test_an_old_picture_that_is_kept_but_cannot_be_opened_is_not_bought_again(
+    generate: Generate, sim: Simulator, studio: Studio
+) -> None:
+    sim.faults.add("picture_avif")
+    with pytest.MonkeyPatch.context() as old_pillow:
+        old_pillow.setattr(pictures, "_knows_avif", lambda: False)  # the simulator's still does
+        for _ in range(2):
+            with pytest.raises(errors.PictureUnreadable, match="Update it"):
+                generate(SYNC)
+            days_later(studio, sim, 2)
+    assert generate(SYNC).info["source"] == "from store"
+    assert len(creations(sim)) == 1
+
+
 @pytest.mark.parametrize("fault", ["picture_500", "picture_redirect", "picture_html"])
 def test_old_pictures_that_cannot_be_had_block_no_request(
     generate: Generate, sim: Simulator, studio: Studio, fault: str
@@ -479,6 +493,15 @@ def test_success_without_a_picture_is_told_and_then_drawn_anew(
     assert studio.ledger.spent_today()["CNY"] > 0
     assert generate(model).info["source"] == "new"
     assert len(creations(sim)) == 2
+
+
+@pytest.mark.parametrize("model", [TASK, SYNC])
+def test_a_refusal_in_words_is_quoted(generate: Generate, sim: Simulator, studio: Studio, model: str) -> None:
+    sim.faults.add("refused_in_words", times=1)
+    with pytest.raises(errors.NoPictures, match=r'It says: "I cannot draw this.*" It may be billed'):
+        generate(model)
+    assert studio.ledger.spent_today()["CNY"] > 0
+    assert generate(model, seed=8).info["source"] == "new"
 
 
 def test_a_task_that_shows_up_late_is_taken_up_before_anything_is_sent_again(
