@@ -10,13 +10,17 @@ from .qwen import QwenText2Image
 from .submit import SubmitText2Image
 from .wan import WanText2Image
 
+NODES: list[type[io.ComfyNode]] = [QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList]
+
 
 class ModelStudioExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList]
+        return NODES
 
 
 async def comfy_entrypoint() -> ModelStudioExtension:
+    for node in NODES:
+        node.hidden = io.HiddenHolder.from_dict({})  # for Python code that calls a node without ComfyUI's queue
     take_every_character()
     register()  # here, because ComfyUI 0.3.75 does not call on_load of custom nodes
     return ModelStudioExtension()

@@ -14,13 +14,13 @@ from ..model_studio.words import translate
 from .language import words
 
 # ComfyUI's progress of a prompt -> node id -> the lines of that node's runs.
-_boards: WeakKeyDictionary[Any, dict[str, list[Line]]] = WeakKeyDictionary()
+_boards: WeakKeyDictionary[Any, dict[str | None, list[Line]]] = WeakKeyDictionary()
 
 
 class Line:
     """What one run of a node tells."""
 
-    def __init__(self, node_id: str) -> None:
+    def __init__(self, node_id: str | None) -> None:
         self._node_id = node_id
         self._lines = _boards.setdefault(get_progress_state(), {}).setdefault(node_id, [])
         self._lines.append(self)
@@ -30,6 +30,8 @@ class Line:
     def show(self, text: str, fraction: float) -> None:
         """A text, shown in the user's language, and how far the run is, 0…1; with what the others told last."""
         self._text, self._fraction = translate(text, words()), fraction
+        if self._node_id is None:  # called by Python code: there is no graph to show it on
+            return
         PromptServer.instance.send_progress_text(self._told(), self._node_id)
         done = sum(line._fraction for line in self._lines) / len(self._lines)
         get_progress_state().update_progress(self._node_id, done, 1.0)
@@ -37,6 +39,8 @@ class Line:
     def end(self, text: str, fraction: float = 0.0) -> None:
         """The last text of a run. The page keeps it on the node; ComfyUI's own progress text goes with the run."""
         self.show(text, fraction)
+        if self._node_id is None:
+            return
         server = PromptServer.instance
         server.send_sync("model_studio.told", {"node": self._node_id, "text": self._told()}, server.client_id)
 

@@ -189,6 +189,11 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
     return classmethod(validate_inputs)
 
 
-def plan(models: tuple[Model, ...], region: str, call_mode: str, **inputs: Any) -> ImageRequest:
-    """The checked request for the inputs of `picture_inputs`. Raises InvalidRequest, ConfigurationError."""
+def plan(
+    models: tuple[Model, ...], region: str, call_mode: str, unique_id: object = None, **inputs: Any
+) -> ImageRequest:
+    """The checked request for the inputs of `picture_inputs`. Raises InvalidRequest, ConfigurationError.
+
+    `unique_id`: a number that programs which export graphs as Python code hand to every node.
+    """
     return request.plan(models=models, region=studio().region(region), call_mode=call_mode, **inputs)

@@ -9,23 +9,26 @@ from functools import cache
 from pathlib import Path
 
 import folder_paths
+from server import PromptServer
 
 from ..model_studio.errors import ModelStudioError
 
 _LOCALES = Path(__file__).parent.parent / "locales"
 _TRADITIONAL = ("zh-TW", "zh-HK", "zh-Hant")
-_reported = ""  # what a page told last, such as "zh-TW"
+# What a page told last, such as "zh-TW". At the server, since this pack may be installed twice: the page then tells
+# one copy, and the other draws.
+_REPORTED = "model_studio_language"
 
 
 def set_language(locale: str) -> None:
     """From now on users read in this language, in English where there are no words for it."""
-    global _reported
-    _reported = locale
+    setattr(PromptServer.instance, _REPORTED, locale)
 
 
 def words() -> Mapping[str, str]:
     """Translations of the English templates into the user's language; none for English."""
-    locale = _reported or _in_settings()
+    server = getattr(PromptServer, "instance", None)
+    locale = getattr(server, _REPORTED, "") or _in_settings()
     if locale.startswith(_TRADITIONAL):
         return _messages("zh-TW")
     return _messages("zh") if locale.startswith("zh") else {}

@@ -42,7 +42,7 @@ class TaskPoller(io.ComfyNode):
         return True
 
     @classmethod
-    async def execute(cls, task_id: str, region: str, timeout: int) -> io.NodeOutput:
+    async def execute(cls, task_id: str, region: str, timeout: int, unique_id: object = None) -> io.NodeOutput:
         with running(cls, timeout) as waiting:
             result = await studio().collect(studio().task_ids(task_id), region, waiting)
         return await image_output(cls, result)
