@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -19,8 +20,9 @@ def take_every_character() -> None:
     does logging's report of that, which prints the error again: this ends ComfyUI's only worker.
     """
     for stream in _streams():
-        if getattr(stream, "errors", None) in _RAISING and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        with contextlib.suppress(ValueError):  # another pack detached or closed it: nothing is written there any more
+            if getattr(stream, "errors", None) in _RAISING and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _streams() -> list[Any]:

@@ -140,6 +140,23 @@ ROWS: list[dict[str, Any]] = [
     ),
     *(
         {
+            "fault": f"a refusal in words, {mode}",
+            "mode": mode,
+            "faults": {"refused_in_words": {"times": 1}},
+            "runs": [
+                (
+                    r"NoPictures: The service drew no picture\. It says: \"I cannot draw this\..*\" It may be billed: "
+                    r"look at the usage page .* Queue again .*request id .*",
+                    1,
+                    0,
+                ),
+                (told, 2, 1),
+            ],
+        }
+        for mode, told in (("sync", ANEW), ("async", SENT_ANEW.format("task")))
+    ),
+    *(
+        {
             "fault": f"SUCCEEDED with no picture, {mode}",
             "mode": mode,
             "faults": {"succeeded_without_pictures": {"times": 1}},

@@ -202,7 +202,13 @@ def test_one_lost_picture_of_several_is_told(studio: Studio, waiting: Waiting, s
     assert any("A picture was lost" in note for note in result.info["notes"])
 
 
-@pytest.mark.parametrize("fault", ["picture_jpeg", "picture_webp", "picture_16bit", "picture_grey", "picture_palette"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("picture_jpeg", "picture_webp", "picture_avif", "picture_trailed"),
+        *("picture_16bit", "picture_grey", "picture_palette"),
+    ],
+)
 def test_other_kinds_of_files(studio: Studio, waiting: Waiting, sim: Simulator, fault: str) -> None:
     sim.faults.add(fault)
     (picture,) = generate(studio, waiting, "wan2.6-t2i").pictures
