@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-_SIGNED = re.compile(r"\?\S*Signature=\S*")
+# The query of a link, whatever it is called there: OSS writes Signature=, x-oss-signature= and others.
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*|\?\S*signature\S*", re.IGNORECASE)
+_LONGEST = 100_000  # characters; no prompt that the service reads is as long
+_LONGEST_WORDS = 2_000
+_LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
     return TaskAnswer(
         task_id=text(output.get("task_id")),
         state=words(output.get("task_status")),
-        request_id=text(body.get("request_id")),
+        request_id=identifier(body.get("request_id")),
         code=words(output.get("code")),
         message=words(output.get("message")),
         drawn=read_drawn(output),
@@ -87,10 +92,25 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def words(value: Any) -> str:
-    """A text that is shown to users; should it hold a signed link, without what opens the picture to anyone."""
-    return _SIGNED.sub("?…", text(value))
+    """A text that is shown to users and written to logs: one line, of characters that only show themselves.
+
+    Should it hold a signed link, it comes without what opens the picture to anyone.
+    """
+    told = _QUERY.sub(r"\1?…", text(value)[: 2 * _LONGEST_WORDS])
+    shown = "".join(" " if _moves(character) else character for character in told)
+    return " ".join(shown.split())[:_LONGEST_WORDS]
+
+
+def identifier(value: Any) -> str:
+    """An id for the service's support, which may come from anything on the way."""
+    return words(value)[:_LONGEST_ID]
+
+
+def _moves(character: str) -> bool:
+    """Whether it ends the line, colours a terminal, or turns the direction of what follows."""
+    return not character.isprintable() and unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
 
 
 def text(value: Any) -> str:
     """A string that can be shown: JSON may hold halves of characters, which no output can encode."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    return value[:_LONGEST].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
