@@ -269,6 +269,8 @@ def _failure(error: Exception, call: Call, course: Course) -> ExchangeFailed:
         return too_slow(call)
     if isinstance(error, requests.Timeout | exceptions.ReadTimeoutError):
         return LineBroken(Text("no answer within {seconds:g} s", seconds=call.timeouts.read))
+    if isinstance(error, exceptions.ProtocolError):  # requests would have wrapped it before the answer began
+        return LineBroken(Text("the connection broke in the middle of the answer"))
     if isinstance(error, requests.RequestException | exceptions.HTTPError | OSError):
         return LineBroken(Text("the connection broke"))
     # requests lets some faults through as they are; whatever it was, the request may have arrived.

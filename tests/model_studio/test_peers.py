@@ -241,7 +241,7 @@ def test_a_picture_on_a_private_address_is_refused_at_once(untrusted: Any, waiti
     with pytest.raises(errors.PictureRefused) as caught:
         asyncio.run(Transport().picture(LINK, waiting))
     text = str(caught.value)
-    assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine." in text
+    assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine, and" in text
     assert "DNS" in text and "secret" not in text
     assert (requests, clock.slept) == ([], 0)
 
