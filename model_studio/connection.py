@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ class _Public(HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
-        except Exception:
+        except ssl.SSLCertVerificationError:
             if self._address:  # the true reason, rather than that some router's certificate is wrong
                 _check(self._address)
             raise
