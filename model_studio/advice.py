@@ -59,7 +59,7 @@ TABLE: tuple[Row, ...] = (
     # Access
     Row(
         "AccessDenied",
-        errors.AccessDenied,
+        errors.TasksRefused,
         "The model does not take tasks (async calls) with this account.",
         "Set call_mode to sync, or choose another model.",
         says="does not support asynchronous",
@@ -207,6 +207,16 @@ TABLE: tuple[Row, ...] = (
             "<width>*<height>",
         )
     ),
+    *(
+        Row(
+            code,
+            errors.ParameterRefused,
+            "The prompt is too long for the model.",
+            "Shorten it and queue again.",
+            says="range of input length",
+        )
+        for code in ("InvalidParameter", "InternalError.Algo.InvalidParameter")
+    ),
     Row(
         "InvalidParameter",
         errors.ParameterRefused,
@@ -239,6 +249,12 @@ TABLE: tuple[Row, ...] = (
         errors.ModelNotFound,
         "The service does not know this address.",
         "Check DASHSCOPE_HTTP_BASE_URL (it ends in /api/v1) and the region.",
+    ),
+    Row(
+        "InternalError.Algo.InvalidParameter",
+        errors.ParameterRefused,
+        "The service refused a value of the request.",
+        "Its message says which; change it and queue again.",
     ),
     # Limits
     Row(
@@ -277,6 +293,8 @@ TABLE: tuple[Row, ...] = (
         retryable=True,
     ),
     Row("Throttling", errors.Throttled, "The service is limiting requests.", _QUOTA, retryable=True),
+    # Observed with HTTP 503: "throttled due to system capacity limits".
+    Row("ServiceUnavailable", errors.Throttled, "The service is limiting requests.", _QUOTA, retryable=True),
     # Faults of the service
     Row(
         "InternalError.Algo",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .words import Text
 
-_LONGEST_QUOTE = 300  # characters
 _OTHER_WORK = {
     "video_url": Text("a video"),
     "video": Text("a video"),
@@ -16,7 +16,11 @@ _OTHER_WORK = {
     "audio": Text("speech"),
     "transcription_url": Text("a transcript"),
 }
-_SIGNED = re.compile(r"\?\S*Signature=\S*")
+# The query of a link, whatever it is called there: OSS writes Signature=, x-oss-signature= and others.
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*|\?\S*signature\S*", re.IGNORECASE)
+_LONGEST = 100_000  # characters; no prompt that the service reads is as long
+_LONGEST_WORDS = 2_000
+_LONGEST_ID = 128
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
     return TaskAnswer(
         task_id=text(output.get("task_id")),
         state=words(output.get("task_status")),
-        request_id=text(body.get("request_id")),
+        request_id=identifier(body.get("request_id")),
         code=words(output.get("code")),
         message=words(output.get("message")),
         drawn=read_drawn(output),
@@ -90,7 +94,7 @@ def read_drawn(output: Any) -> Drawn:
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
             failures.append(f"{words(result.get('code'))}: {words(result.get('message'))}".strip(": "))
-    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked), tuple(map(_quote, said)))
+    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked), tuple(map(words, said)))
 
 
 def _other_work(output: dict[str, Any]) -> Text | Literal[""]:
@@ -103,12 +107,6 @@ def _other_work(output: dict[str, Any]) -> Text | Literal[""]:
 def _contents(output: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The items of each choice."""
     return [_dicts(_dict(choice.get("message")).get("content")) for choice in _dicts(output.get("choices"))]
-
-
-def _quote(said: str) -> str:
-    """In one line, of a length that can be read in an error."""
-    line = " ".join(words(said).split())
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
 
 
 def _add(texts: list[str], value: Any) -> None:
@@ -125,10 +123,25 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def words(value: Any) -> str:
-    """A text that is shown to users; should it hold a signed link, without what opens the picture to anyone."""
-    return _SIGNED.sub("?…", text(value))
+    """A text that is shown to users and written to logs: one line, of characters that only show themselves.
+
+    Should it hold a signed link, it comes without what opens the picture to anyone.
+    """
+    told = _QUERY.sub(r"\1?…", text(value)[: 2 * _LONGEST_WORDS])
+    shown = "".join(" " if _moves(character) else character for character in told)
+    return " ".join(shown.split())[:_LONGEST_WORDS]
+
+
+def identifier(value: Any) -> str:
+    """An id for the service's support, which may come from anything on the way."""
+    return words(value)[:_LONGEST_ID]
+
+
+def _moves(character: str) -> bool:
+    """Whether it ends the line, colours a terminal, or turns the direction of what follows."""
+    return not character.isprintable() and unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
 
 
 def text(value: Any) -> str:
     """A string that can be shown: JSON may hold halves of characters, which no output can encode."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    return value[:_LONGEST].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from .advice import service_error
 from .answers import read_task, words
 from .credentials import ApiKey
-from .errors import AuthenticationFailed, ServiceError
+from .errors import AuthenticationFailed, GatewayAnswered, ServiceError
 from .exchange import Answer, Call, Timeouts
 from .pacer import Gate
 from .regions import ApiHost
@@ -36,18 +36,22 @@ class Api:
     ) -> Call:
         """A call with the key in it; `path` follows the base URL."""
         authorized = {"Authorization": f"Bearer {self.key.value}", **(headers or {})}
-        return Call(method, self.host.base_url + path, timeouts, authorized, body, fresh)
+        return Call(method, self.host.base_url + path, timeouts, authorized, body, self.key.value, fresh)
 
-    def outcome(self, answer: Answer) -> dict[str, Any] | ServiceError | None:
-        """The JSON of a good answer, the error of a bad one, None for what did not come from the service itself.
+    def outcome(self, answer: Answer) -> dict[str, Any] | ServiceError | GatewayAnswered | None:
+        """The JSON of a good answer, the error of a bad one; None where it leaves open whether the request was done.
 
         An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same;
-        `{"error": {…}}` was observed on some paths. Should the service repeat the key, it is taken out.
+        `{"error": {…}}` was observed on some paths. What is not the service's JSON came from something in between,
+        which refuses with 300 to 499 (429 is a limit, whoever tells it) and may have passed the request on with others.
         """
-        body = replace(answer, content=answer.content.replace(self.key.value.encode(), b"[your key]")).json
+        request_id = answer.headers.get("x-request-id")
+        body = answer.json
+        if body is None and answer.status == 429:
+            body = {}
         if body is None:
-            return None
-        body = {"request_id": answer.headers.get("x-request-id"), **body}
+            return self._gateways(answer.status) if 300 <= answer.status < 500 else None
+        body = {"request_id": request_id, **body}
         nested = body.get("error")
         told = nested if isinstance(nested, dict) else body
         code = words(told.get("code"))
@@ -63,6 +67,19 @@ class Api:
             http_status=answer.status,
             request_id=content.request_id,
         )
+        return self._explained(error)
+
+    def _gateways(self, status: int) -> GatewayAnswered:
+        return GatewayAnswered(
+            Text("Not the service answered at {address}, but a gateway on the way.", address=self.host.base_url),
+            Text(
+                "It let nothing through, and nothing was billed. Check the network's login page, firewall, proxy and "
+                "VPN, and DASHSCOPE_HTTP_BASE_URL if it is set."
+            ),
+            http_status=status,
+        )
+
+    def _explained(self, error: ServiceError) -> ServiceError:
         if isinstance(error, AuthenticationFailed):
             error.advice = Text(
                 "{advice} The key came from {source} and was sent to {address}.",

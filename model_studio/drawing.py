@@ -39,6 +39,7 @@ from .words import Text, money
 
 log = logging.getLogger(__name__)
 
+KEPT_PROMPT = 100_000  # characters of a prompt that are written down; the service reads far less
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
 
 
@@ -96,7 +97,7 @@ class Drawing:
             region=request.region,
             fingerprint=self._fingerprint,
             model=request.model.ids[request.region],
-            prompt=request.prompt,
+            prompt=request.prompt[:KEPT_PROMPT],
             size=str(request.size),
             n=request.n,
             seed=request.seed,

@@ -6,10 +6,12 @@ ModelStudioError
 │   └── KeyMissing          no API key for the region
 ├── BudgetReached           it would pass the user's daily budget; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
+│   └── GatewayAnswered     something on the way to it refused
 ├── SubmissionUncertain     sent, but no answer came; it may have been billed
 ├── ServiceError            the service refused, with a code
 │   ├── AuthenticationFailed
 │   ├── AccessDenied
+│   │   └── TasksRefused    the account may use the model by sync calls only
 │   ├── BillingProblem
 │   ├── ContentRefused
 │   ├── ParameterRefused
@@ -111,6 +113,10 @@ class ConnectionFailed(ModelStudioError):
     """The service was never reached; nothing was billed."""
 
 
+class GatewayAnswered(ConnectionFailed):
+    """Something on the way to the service refused: a firewall, a proxy, a network's login page."""
+
+
 class SubmissionUncertain(ModelStudioError):
     """Sent, but no usable answer came; it may have been billed."""
 
@@ -129,6 +135,10 @@ class AuthenticationFailed(ServiceError):
 
 class AccessDenied(ServiceError):
     """The account or workspace may not do this."""
+
+
+class TasksRefused(AccessDenied):
+    """The account may use the model by sync calls only."""
 
 
 class BillingProblem(ServiceError):

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from . import pictures
-from .answers import Drawn
+from .answers import Drawn, words
 from .errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from .pictures import Picture
 from .regions import ApiHost
@@ -39,7 +39,7 @@ async def fetch(
         )
     if not drawn.links and drawn.said:
         raise NoPictures(
-            Text('The service drew no picture. It says: "{message}"', message=" ".join(drawn.said)),
+            Text('The service drew no picture. It says: "{message}"', message=words(" ".join(drawn.said))),
             Text("It may be billed: look at the usage page of the console. Change the prompt, and queue again."),
         )
     if not drawn.links:

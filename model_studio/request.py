@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import catalog
@@ -32,7 +32,10 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """A request that passed every check: what is sent, and what the user should know about it (`notes`)."""
+    """A request that passed every check: what is sent, and what the user should know about it (`notes`).
+
+    `other_endpoint`: for sync calls, where the call mode leaves the choice and `endpoint` makes tasks.
+    """
 
     model: Model
     region: str
@@ -45,6 +48,16 @@ class ImageRequest:
     prompt_extend: bool
     watermark: bool
     notes: tuple[Text, ...]
+    other_endpoint: Endpoint | None = None
+
+    def by_sync_call(self) -> ImageRequest:
+        """The same request for an account that may use the model by sync calls only."""
+        assert self.other_endpoint is not None
+        note = Text(
+            "{model} takes no tasks (async calls) with this account, so it was called in sync mode.",
+            model=self.model.name,
+        )
+        return replace(self, endpoint=self.other_endpoint, other_endpoint=None, notes=(*self.notes, note))
 
     @property
     def body(self) -> dict[str, Any]:
@@ -114,6 +127,7 @@ def plan(
             *_prompt_notes(entry, prompt, negative_prompt),
             *_unused_notes(entry, negative_prompt, watermark),
         ),
+        other_endpoint=entry.sync if call_mode == "auto" and endpoint.is_async else None,
     )
 
 

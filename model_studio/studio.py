@@ -21,7 +21,7 @@ from .background import Background
 from .collecting import collect
 from .credentials import find_key
 from .drawing import Drawing
-from .errors import InvalidRequest
+from .errors import InvalidRequest, TasksRefused
 from .key_check import KeyCheck
 from .ledger import Ledger, LedgerUnavailable
 from .memory import Memory, Rules
@@ -58,6 +58,7 @@ class Studio:
         self._environ = os.environ if environ is None else environ
         self._background = Background()
         self._pacer = Pacer()
+        self._sync_only: set[tuple[str, str, str]] = set()  # account, region, model id
         self.ledger = Ledger(folder)
         self._untidy = True  # as earlier processes left the folder
 
@@ -112,8 +113,20 @@ class Studio:
         return await asyncio.wrap_future(start(overview.thumbnail, self.ledger, entry_id, number))
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
-        drawing = await self._drawing(request, waiting)
-        outcome = await drawing.draw()
+        api = self._api(request.region)
+        access = (_digest(api), request.region, request.model.ids[request.region])
+        if access in self._sync_only and request.other_endpoint:
+            request = request.by_sync_call()
+        drawing = await self._drawing(api, request, waiting)
+        try:
+            outcome = await drawing.draw()
+        except TasksRefused:
+            if request.other_endpoint is None:
+                raise
+            self._sync_only.add(access)
+            request = request.by_sync_call()
+            drawing = await self._drawing(api, request, waiting)
+            outcome = await drawing.draw()
         entry, got = outcome.entry, outcome.pictures
         told = {
             **info.of_request(request),
@@ -129,7 +142,7 @@ class Studio:
         return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told)
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
-        drawing = await self._drawing(request, waiting)
+        drawing = await self._drawing(self._api(request.region), request, waiting)
         entry, source = await drawing.submit()
         assert entry.task_id is not None
         told = {
@@ -165,8 +178,7 @@ class Studio:
         }
         return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
 
-    async def _drawing(self, request: ImageRequest, waiting: Waiting) -> Drawing:
-        api = self._api(request.region)
+    async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
         memory = self._memory()
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(

@@ -2,7 +2,8 @@
 
 A request that creates pictures costs money, and the service knows no idempotency key. It is repeated only when it
 certainly never arrived, or was certainly refused unpaid (429, or a JSON error whose code the documentation calls
-retryable). After a time-out, a broken line or a gateway's page it may have been accepted: SubmissionUncertain.
+retryable), by the service or by something in between. After a time-out, a line that breaks once the connection stands,
+or a page with a status of 500 and above it may have been accepted: SubmissionUncertain.
 Reading a task or a picture is free and is repeated through all of that until the deadline.
 """
 
@@ -15,10 +16,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 from . import pictures
+from .answers import identifier
 from .api import Api
 from .catalog import Endpoint
 from .errors import (
     ConnectionFailed,
+    GatewayAnswered,
     ModelStudioError,
     ServiceError,
     ServiceFault,
@@ -151,7 +154,8 @@ class Transport:
         if outcome is None:
             raise _uncertain(_not_the_services(answer), answer)
         if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
-            raise _uncertain(outcome.text, answer)
+            outcome.advice = ""  # it could say that nothing was billed
+            raise _uncertain(outcome.text, answer).with_ids(request_id=outcome.request_id)
         return outcome, answer
 
     async def ask(self, api: Api, path: str, timeouts: Timeouts, waiting: Waiting) -> dict[str, Any]:
@@ -164,7 +168,7 @@ class Transport:
         except ExchangeFailed as failure:
             raise _unreachable(api, failure.reason) from None
         outcome = api.outcome(answer)
-        if isinstance(outcome, ServiceError):
+        if isinstance(outcome, ModelStudioError):
             raise outcome
         if outcome is None:
             raise _unreachable(api, _not_the_services(answer))
@@ -184,7 +188,7 @@ class Transport:
                 if _is_passing(answer) or outcome.retryable:
                     return None
                 raise outcome
-            return None if outcome is None else (outcome, _date(answer))
+            return (outcome, _date(answer)) if isinstance(outcome, dict) else None
 
         return await self._get(api.call("GET", path, SHORT), settle, waiting, gate=api.queries)
 
@@ -264,13 +268,19 @@ class Transport:
 
 def _may_repeat(error: ModelStudioError, tries: int) -> bool:
     """Whether a creating request that ended so, other than throttled, may be sent again."""
+    if isinstance(error, GatewayAnswered):  # which says the same again
+        return False
     safe = isinstance(error, ConnectionFailed) or (isinstance(error, ServiceError) and error.retryable)
     return safe and tries < CREATE_TRIES
 
 
 def _is_unheard_of(error: ServiceError) -> bool:
-    """Whether a fault has a code that is in no list: then nobody knows whether the request was done."""
-    return isinstance(error, ServiceFault) and not error.retryable
+    """Whether a fault has a code that is in no list: then nobody knows whether the request was done.
+
+    Under a status of 400 to 499 it was not: the service refused it.
+    """
+    status = error.http_status or 0
+    return isinstance(error, ServiceFault) and not error.retryable and not 400 <= status < 500
 
 
 def _is_passing(answer: Answer) -> bool:
@@ -308,5 +318,5 @@ def _uncertain(reason: str, answer: Answer | None = None) -> SubmissionUncertain
         Text("The request was sent, but no usable answer came: {reason}.", reason=reason),
         Text("It may have been accepted and billed. {advice}", advice=UNCERTAIN_ADVICE),
         http_status=answer.status if answer else None,
-        request_id=answer.headers.get("x-request-id") if answer else None,
+        request_id=identifier(answer.headers.get("x-request-id")) if answer else None,
     )

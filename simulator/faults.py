@@ -76,9 +76,12 @@ KINDS: Mapping[str, Kind] = {
     "arrears": _refuse("400, overdue bill", "Arrearage"),
     "free_tier_used_up": _refuse("403, free quota is used up", "AllocationQuota.FreeTierOnly"),
     "not_activated": _refuse("403, the service was not activated", "AccessDenied.Unpurchased"),
+    "full_503": _refuse("503, the service is full", "ServiceUnavailable"),
+    "no_tasks": _refuse("403, the account may not use the model by tasks", "AccessDenied"),
     "model_not_found_404": _refuse("404 for the model", "ModelNotFound"),
     # The line and the gateway. `processed`: the request was done (and billed) all the same.
     "http_502": _page("502 with an HTML page", 502, False),
+    "firewall": _page("405 with a firewall's HTML page; `http`: or another status", 405, False),
     "http_504": _page("504 with an HTML page", 504, True),
     "close_before_answer": Kind("line", "cut", "processed, then the connection is reset", {"processed": True}),
     "reset_on_connect": Kind("line", "cut", "reset before anything is done", {"processed": False}),

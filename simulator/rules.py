@@ -51,6 +51,11 @@ CODES: dict[str, tuple[int, str]] = {
     "SystemError": (500, "An system error has occurred, please try again later."),
     "ModelServiceFailed": (500, "Failed to request model service."),
     "ModelServingError": (503, "Too many requests. Your requests are being throttled due to system capacity limits."),
+    # Observed by users, November 2026.
+    "ServiceUnavailable": (
+        503,
+        "Too many requests. Your requests are being throttled due to system capacity limits. Please try again later.",
+    ),
     "ModelUnavailable": (503, "Model is unavailable, please try again later."),
 }
 

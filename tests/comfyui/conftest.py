@@ -242,6 +242,7 @@ class Lane:
         return {
             "": {},
             "closed port": {"DASHSCOPE_HTTP_BASE_URL": f"{nowhere}/api/v1"},
+            "no TLS": {"DASHSCOPE_HTTP_BASE_URL": self._sim.base_url.replace("http:", "https:")},
             "no such host": {"DASHSCOPE_HTTP_BASE_URL": "http://no-such-host.invalid/api/v1"},
             "dead proxy": proxy(nowhere),
             # The simulator takes whole addresses too, as a proxy does; nothing else can know this host.

@@ -29,6 +29,7 @@ NO_PICTURE = (
 
 OK, STORED = "1 new", "1 from store"
 ADOPTED = [(OK + FOUND, 1, 1), (STORED + FOUND, 1, 1)]
+IN_SYNC = r"; wan2\.6-t2i takes no tasks \(async calls\) with this account, so it was called in sync mode\."
 ANEW = OK + r"; An earlier submission of this request got no answer; it may have been billed too\."
 
 
@@ -89,7 +90,8 @@ def never_sent(fault: str, env: str, host: str, reason: str) -> list[dict[str, A
 
 
 # A region without a key in the environment, and a model that is sold there.
-VIRGINIA = {"region": "us-east-1", "model": "wan2.6-t2i", "width": 1280, "height": 1280}
+WAN26 = {"model": "wan2.6-t2i", "width": 1280, "height": 1280}
+VIRGINIA = {"region": "us-east-1", **WAN26}
 LOCAL = r"http://127\.0\.0\.1:\d+/api/v1"
 
 ROWS: list[dict[str, Any]] = [
@@ -111,7 +113,34 @@ ROWS: list[dict[str, Any]] = [
         "faults": {"task_failed": {"code": "Throttling.RateQuota", "times": 1}},
         "runs": [(OK, 2, 1), (STORED, 2, 1)],
     },
+    *both("429 without JSON twice, as gateways send it", "firewall", 3, times=2, http=429),
+    *both("503 of a full service, once", "full_503", 2, times=1),
     # Errors of the service and its gateway
+    *(
+        row
+        for status in (302, 403, 405)
+        for row in refused(
+            f"a gateway's page with {status}",
+            "firewall",
+            rf"GatewayAnswered: Not the service answered at {LOCAL}, .* nothing was billed\..*HTTP {status}.*",
+            http=status,
+        )
+    ),
+    *refused(
+        "400 with a fault's code",
+        "http_500_json",
+        r"ParameterRefused: The service refused a value .*code InternalError\.Algo\.InvalidParameter, HTTP 400.*",
+        code="InternalError.Algo.InvalidParameter",
+        message="no",
+        http=400,
+    ),
+    {
+        "fault": "tasks of a model are not for this account",
+        "mode": "async",
+        "inputs": WAN26,
+        "faults": {"no_tasks": {"times": 1}},
+        "runs": [(OK + IN_SYNC, 2, 1), (STORED + IN_SYNC, 2, 1)],
+    },
     *both("500 with a JSON code, once", "http_500_json", 2, times=1),
     {
         "fault": "500 with a JSON code, for ever",
@@ -145,6 +174,9 @@ ROWS: list[dict[str, Any]] = [
     *never_sent("connection refused", "closed port", LOCAL, "the connection was refused or the host is unreachable"),
     *never_sent(
         "no such host", "no such host", r"http://no-such-host\.invalid/api/v1", "the host name could not be resolved"
+    ),
+    *never_sent(
+        "TLS to what speaks none", "no TLS", LOCAL.replace("http:", "https:"), "the connection ended before .*"
     ),
     *never_sent("dead proxy", "dead proxy", LOCAL, "at the proxy, the connection was refused or .*"),
     *(

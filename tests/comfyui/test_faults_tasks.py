@@ -57,6 +57,7 @@ ROWS: list[dict[str, Any]] = [
     passes("429 on task queries, three times", "throttle", times=3, retry_after=1),
     passes("500 on task queries, twice", "http_500_json", times=2),
     passes("HTML 502 on task queries, twice", "http_502", times=2),
+    passes("a firewall's page on task queries, twice", "firewall", times=2),
     passes("no JSON in the answer to a task query", "not_json", times=2),
     passes("JSON of the wrong shape in the answer to a task query", "wrong_shape", times=1),
     passes("HTTP 200 with a top-level code on a task query", "ok_with_code", times=1),

@@ -48,6 +48,43 @@ def test_recorded_unknown_task(recorded: Callable[[str], Any]) -> None:
     assert read_task(recorded("task-unknown")).state == "UNKNOWN"
 
 
+SIGNED = [
+    "https://a.oss-cn-beijing.aliyuncs.com/x.png?Expires=1&OSSAccessKeyId=LTAI&Signature=planted",
+    "https://a.oss-cn-beijing.aliyuncs.com/x.png?x-oss-credential=planted&x-oss-signature=planted",
+    "HTTPS://A.OSS-CN-BEIJING.ALIYUNCS.COM/X.PNG?X-OSS-SECURITY-TOKEN=planted",
+    "http://a.aliyuncs.com/x?a=1&b=planted",
+    "/x.png?security-token=planted&X-OSS-SIGNATURE=planted",
+]
+
+
+@pytest.mark.parametrize("link", SIGNED)
+def test_what_opens_a_picture_to_anyone_is_in_no_text_for_users(link: str) -> None:
+    output = {"task_status": f"SEE {link}", "code": link, "message": f"see {link} for more"}
+    output["results"] = [{"code": link, "message": link}]
+    answer = read_task({"output": output, "request_id": link})
+    assert "planted" not in repr(answer).lower()
+    assert "for more" in answer.message and "?…" in answer.message
+
+
+NASTY = "".join(map(chr, [*range(32), *range(127, 160), 0x200B, 0x200E, 0x202E, 0x2028, 0x2029, 0x2066, 0xFEFF]))
+
+
+def test_what_the_service_says_is_one_line_that_only_shows_itself() -> None:
+    said = f"one\r\n2026-01-01 ERROR forged\x1b[31mred\x1b]0;title\x07{NASTY}two 😀 三　四"
+    answer = read_task({"output": {"message": said, "code": said, "task_status": said}, "request_id": said})
+    for told in (answer.message, answer.code, answer.state):
+        assert not set(told) & set(NASTY)
+        assert told.startswith("one 2026-01-01 ERROR forged [31mred") and told.endswith("two 😀 三 四")
+    assert not set(answer.request_id) & set(NASTY)
+
+
+def test_what_is_shown_and_kept_is_bounded() -> None:
+    much = "很" * 10**7
+    answer = read_task({"output": {"message": much, "results": [{"actual_prompt": much}]}, "request_id": much})
+    assert len(answer.message) == 2000 and len(answer.request_id) == 128
+    assert len(answer.drawn.used_prompts[0]) == 100_000
+
+
 def choice(*items: dict[str, str]) -> dict[str, Any]:
     return {"finish_reason": "stop", "message": {"role": "assistant", "content": list(items)}}
 
@@ -68,8 +105,8 @@ def choice(*items: dict[str, str]) -> dict[str, Any]:
         ),
         ({"choices": [choice({"text": "I cannot\n draw \ud800 this."})]}, Drawn(said=("I cannot draw ? this.",))),
         (
-            {"choices": [choice({"image": "a"}), choice({"text": "No."}, {"text": "x" * 301})]},
-            Drawn(("a",), said=("No.", "x" * 299 + "…")),
+            {"choices": [choice({"image": "a"}), choice({"text": "No."}, {"text": "x" * 9999})]},
+            Drawn(("a",), said=("No.", "x" * 2000)),
         ),
         ({"choices": [choice({"text": "See https://a.b/c?Signature=s"})]}, Drawn(said=("See https://a.b/c?…",))),
         ({"results": [{"url": "a", "actual_prompt": "half \ud800 a pair"}]}, Drawn(("a",), ("half ? a pair",))),

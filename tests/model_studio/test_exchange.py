@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
+import traceback
+import tracemalloc
+import zlib
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import requests
 
-from model_studio.exchange import Exchange, LineBroken, NeverSent, TooLarge
+from model_studio.exchange import Exchange, ExchangeFailed, LineBroken, NeverSent, Timeouts, TooLarge
 from tests.model_studio.calls import OK, call
 
 
@@ -71,8 +77,9 @@ def test_signed_links_are_not_in_the_debug_log(
     server = raw_server(send(OK + b"Content-Length: 0\r\nConnection: close\r\n\r\n"))
     with caplog.at_level("DEBUG"):
         exchange(call(server.url + "/oss/a.png?Expires=1&Signature=secret"))
+        exchange(call(server.url + "/oss/b.png?x-oss-credential=LTAI-secret&x-oss-signature=secret"))
         exchange(call(server.url + "/tasks?page=2"))
-    assert "/oss/a.png?…" in caplog.text and "secret" not in caplog.text
+    assert "/oss/a.png?…" in caplog.text and "/oss/b.png?…" in caplog.text and "secret" not in caplog.text
     assert "/tasks?page=2" in caplog.text
 
 
@@ -231,6 +238,141 @@ def test_a_proxy_that_says_no_never_sent(
         exchange(call("https://dashscope.invalid/api"))
 
 
+def packed(content: bytes, *packings: str) -> bytes:
+    for packing in packings:
+        if packing == "gzip":
+            content = gzip.compress(content)
+        else:
+            packer = zlib.compressobj(wbits=-zlib.MAX_WBITS if packing == "bare deflate" else zlib.MAX_WBITS)
+            content = packer.compress(content) + packer.flush()
+    return content
+
+
+@pytest.mark.parametrize("packings", [("gzip",), ("deflate",), ("bare deflate",), ("deflate", "gzip")])
+def test_a_packed_answer(exchange: Exchange, raw_server: Any, reactions: Any, packings: tuple[str, ...]) -> None:
+    send, _ = reactions
+    content = packed(b'{"a": "b"}', *packings)
+    names = ", ".join(packings).replace("bare ", "").encode()
+    head = b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (names, len(content))
+    server = raw_server(send(OK + head + content))
+    assert exchange(call(server.url)).json == {"a": "b"}
+    assert b"Accept-Encoding: gzip, deflate\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize("packings", [("gzip",), ("deflate",), ("gzip", "gzip")])
+def test_a_bomb_costs_no_more_than_the_call_allows(
+    exchange: Exchange, raw_server: Any, reactions: Any, packings: tuple[str, ...]
+) -> None:
+    """200 MiB of zeros, 0.2 MB or, twice packed, 1 kB on the line."""
+    send, _ = reactions
+    content = packed(bytes(200 * 2**20), *packings)
+    head = b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (", ".join(packings).encode(), len(content))
+    server = raw_server(send(OK + head + content))
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        exchange(call(server.url, max_bytes=10**6, timeouts=Timeouts(5, 5, 10)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * 10**6
+
+
+@pytest.mark.parametrize("packing", [b"br", b"zstd", b"gzip, gzip, gzip", b"nonsense"])
+@pytest.mark.parametrize("status", [b"200 OK", b"502 Bad Gateway"])
+def test_what_cannot_be_unpacked_may_have_been_good_news(
+    exchange: Exchange, raw_server: Any, reactions: Any, packing: bytes, status: bytes
+) -> None:
+    send, _ = reactions
+    head = b"HTTP/1.1 %s\r\nContent-Encoding: %s\r\nContent-Length: 5\r\n\r\n" % (status, packing)
+    with pytest.raises(LineBroken, match="packed"):
+        exchange(call(raw_server(send(head + b"\x0b\x02\x80{}")).url))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Encoding: br\r\nContent-Length: 5\r\n\r\n\x0b\x02\x80{}",
+        b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nwhat?",
+        b"Content-Length: 100\r\n\r\nhalf",
+        b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        b"Content-Length: 2000000\r\n\r\n" + b"x" * 2_000_000,
+    ],
+)
+@pytest.mark.parametrize("status", [302, 403, 429])
+def test_a_refusal_counts_without_its_body(
+    exchange: Exchange, raw_server: Any, reactions: Any, status: int, rest: bytes
+) -> None:
+    send, _ = reactions
+    server = raw_server(send(b"HTTP/1.1 %d No\r\nRetry-After: 3\r\n" % status, rest))
+    answer = exchange(call(server.url, max_bytes=10**6, timeouts=Timeouts(5, 5, 10)))
+    assert (answer.status, answer.content, answer.headers["retry-after"]) == (status, b"", "3")
+
+
+KEY = "sk-planted-0123456789"
+
+
+def test_no_answer_repeats_the_key(exchange: Exchange, raw_server: Any, reactions: Any) -> None:
+    """In headers and JSON, spelled out or escaped, in capitals, within other words, as a name."""
+    send, _ = reactions
+    escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
+    body = (
+        f'{{"message": "Incorrect key: {KEY}.", "escaped": "{escaped}", "deep": [{{"x": "Bearer {KEY.upper()}"}}], '
+        f'"{KEY}": 1}}'
+    ).encode()
+    head = f"X-Request-Id: r-{KEY}\r\nRetry-After: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    answer = exchange(call(raw_server(send(OK + head + body)).url, secret=KEY))
+    told = f"{answer.headers} {answer.json} {answer!r}".lower()
+    assert KEY not in told.replace(repr(answer.content).lower(), "")
+    assert answer.headers["x-request-id"] == "r-[your key]" and answer.json["message"] == "Incorrect key: [your key]."
+
+
+def everything_of(error: BaseException) -> Iterator[Any]:
+    """What a report of an error could reach: the chain, what each holds, the frames each came by."""
+    todo: list[Any] = [error]
+    seen: list[Any] = []
+    while todo:
+        value = todo.pop()
+        if any(value is other for other in seen) or len(seen) > 5000:
+            continue
+        seen.append(value)
+        yield value
+        if isinstance(value, BaseException):
+            todo += [value.__cause__, value.__context__, *value.args, vars(value)]
+            todo += [frame.f_locals for frame, _ in traceback.walk_tb(value.__traceback__) if _is_ours(frame)]
+        elif isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list | tuple):
+            todo += value
+        elif isinstance(value, requests.Response | requests.PreparedRequest | requests.Session):
+            todo.append(vars(value))
+
+
+def _is_ours(frame: Any) -> bool:
+    return "model_studio" in frame.f_code.co_filename and "tests" not in frame.f_code.co_filename
+
+
+@pytest.mark.parametrize("reaction", ["reset", "silence", "half", "bomb", "refused", "tls"])
+def test_an_error_leads_to_no_header(
+    exchange: Exchange, raw_server: Any, reactions: Any, tls_server: str, reaction: str
+) -> None:
+    send, reset = reactions
+    react = {
+        "reset": reset,
+        "silence": lambda connection: time.sleep(0.5),
+        "half": send(OK + b"Content-Length: 100\r\n\r\n", b"half"),
+        "bomb": send(OK + b"Content-Length: 9999999\r\n\r\n", b"x" * 300_000),
+        "refused": reset,
+        "tls": reset,
+    }[reaction]
+    url = {"refused": "http://127.0.0.1:1/", "tls": tls_server}.get(reaction) or raw_server(react).url
+    asked = call(url, headers={"Authorization": f"Bearer {KEY}"}, secret=KEY, max_bytes=100_000)
+    with pytest.raises(ExchangeFailed) as caught:
+        exchange(asked)
+    for value in everything_of(caught.value):
+        assert value is asked or KEY not in repr(value)
+        assert not isinstance(value, requests.PreparedRequest)
+
+
 def test_a_call_keeps_its_secrets_out_of_repr() -> None:
-    shown = repr(call("http://host/", headers={"Authorization": "Bearer sk-secret"}, body={"prompt": "private"}))
+    headers = {"Authorization": "Bearer sk-secret"}
+    shown = repr(call("http://host/", headers=headers, body={"prompt": "private"}, secret="sk-secret"))
     assert "secret" not in shown and "private" not in shown

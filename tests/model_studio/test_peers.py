@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import trustme
+from requests.adapters import HTTPAdapter
 
-from model_studio import errors, peers
+from model_studio import connection, errors
 from model_studio.exchange import Exchange, NeverSent
 from model_studio.peers import NotPublic, is_public
 from model_studio.transport import Transport
@@ -31,11 +32,9 @@ LINK = f"https://{PICTURES}/a.png?Expires=1&Signature=secret"
     [
         "8.8.8.8",
         "47.93.12.34",
-        "198.18.0.5",  # what tools with "fake IPs" answer for every name
-        "198.19.255.254",
-        "fc00::1",
-        "::ffff:198.18.0.5",
         "::ffff:8.8.8.8",
+        "::8.8.8.8",
+        "2002:808:808::1",  # 6to4
         "2408:4000::1",
         "64:ff9b::808:808",  # how networks without IPv4 reach it
     ],
@@ -72,6 +71,15 @@ def test_public_addresses(address: str) -> None:
         "::ffff:10.0.0.1",
         "::ffff:100.100.100.200",
         "::ffff:169.254.169.254",
+        "198.18.0.5",
+        "64:ff9b::7f00:1",  # NAT64 of 127.0.0.1
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::192.168.1.1",
+        "64:ff9b:1::808:808",  # NAT64 within a network
+        "2002:7f00:1::1",
+        "2002:c0a8:101::1",
+        "::127.0.0.1",
+        "::10.0.0.1",
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -122,34 +130,66 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
     server.server_close()
 
 
-def test_a_vendors_name_that_leads_to_this_machine_is_refused(exchange: Exchange, storage: Any) -> None:
+@pytest.mark.parametrize("fresh", [False, True])
+def test_whoever_has_the_vendors_certificate_is_believed_wherever_it_is(
+    exchange: Exchange, storage: Any, fresh: bool
+) -> None:
+    """Tools that take connections over show this machine's address, "fake" ones or some of an odd range."""
     _, requests = storage
-    for fresh in (False, True):
-        with pytest.raises(NotPublic) as caught:
-            exchange(call(LINK, public=True, fresh=fresh))
-        assert caught.value.address == "127.0.0.1"
+    assert exchange(call(LINK, public=True, fresh=fresh)).content == b"bytes"
+    assert len(requests) == 1
+
+
+@pytest.fixture
+def untrusted(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same server; its certificate is of an authority that this machine does not know."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    return storage
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_private_service_under_the_vendors_name_is_told_as_that(
+    exchange: Exchange, untrusted: Any, fresh: bool
+) -> None:
+    _, requests = untrusted
+    with pytest.raises(NotPublic) as caught:
+        exchange(call(LINK, public=True, fresh=fresh))
+    assert (caught.value.address, requests) == ("127.0.0.1", [])
+
+
+def test_a_private_service_that_speaks_no_tls_is_asked_nothing(
+    exchange: Exchange, raw_server: Any, reactions: Any
+) -> None:
+    """It could be a tool's trouble of a moment, and is tried again."""
+    send, _ = reactions
+    server = raw_server(send(OK + b"Content-Length: 0\r\n\r\n"))
+    with pytest.raises(NeverSent):
+        exchange(call(server.url.replace("http:", "https:"), public=True))
+    assert not any(b"GET" in request for request in server.requests)
+
+
+def test_a_foreign_machine_without_the_certificate_is_refused_too(
+    exchange: Exchange, untrusted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, requests = untrusted
+    monkeypatch.setattr(connection, "is_public", lambda address: True)
+    with pytest.raises(NeverSent, match="certificate"):
+        exchange(call(LINK, public=True))
     assert requests == []
 
 
-def test_it_is_refused_by_its_address_alone(exchange: Exchange, storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same server answers when the address does not matter."""
-    _, requests = storage
-    assert exchange(call(LINK)).content == b"bytes"
-    monkeypatch.setattr(peers, "is_public", lambda address: address == "127.0.0.1")
-    assert exchange(call(LINK, public=True)).content == b"bytes"
-    assert len(requests) == 2
-
-
-def test_it_is_refused_before_its_certificate_is_looked_at(exchange: Exchange, tls_server: str) -> None:
-    with pytest.raises(NotPublic):
-        exchange(call(tls_server, public=True))
-
-
-def test_it_is_refused_even_where_urllib3_opens_sockets_in_another_way(
-    exchange: Exchange, storage: Any, monkeypatch: pytest.MonkeyPatch
+def test_where_certificates_are_not_looked_at_the_address_decides(
+    exchange: Exchange, untrusted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, requests = storage
-    monkeypatch.delattr(peers._PublicConnection, "_new_conn")
+    """Some tools switch requests' check off for the whole process; and no private name of urllib3's is relied on."""
+    _, requests = untrusted
+    real = HTTPAdapter.send
+
+    def send(self: HTTPAdapter, request: Any, **options: Any) -> Any:
+        return real(self, request, **{**options, "verify": False})
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    monkeypatch.delattr(connection._Public, "_new_conn")
     with pytest.raises(NotPublic):
         exchange(call(LINK, public=True))
     assert requests == []
@@ -197,12 +237,12 @@ def test_behind_a_proxy_the_address_cannot_be_known(
     assert len(requests) == 1
 
 
-def test_a_picture_on_a_private_address_is_refused_at_once(storage: Any, waiting: Waiting, clock: Any) -> None:
-    _, requests = storage
+def test_a_picture_on_a_private_address_is_refused_at_once(untrusted: Any, waiting: Waiting, clock: Any) -> None:
+    _, requests = untrusted
     with pytest.raises(errors.PictureRefused) as caught:
         asyncio.run(Transport().picture(LINK, waiting))
     text = str(caught.value)
-    assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine." in text
+    assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine, and" in text
     assert "DNS" in text and "secret" not in text
     assert (requests, clock.slept) == ([], 0)
 

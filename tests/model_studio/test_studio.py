@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,3 +303,45 @@ def test_no_key_no_request(sim: Simulator, waiting: Waiting, tmp_path: Any, monk
     with pytest.raises(errors.KeyMissing, match="DASHSCOPE_API_KEY"):
         generate(studio, waiting, "wan2.6-t2i")
     assert sim.requests == []
+
+
+# Accounts that may use a model by sync calls only
+
+
+def asynchronous(sim: Simulator) -> list[bool]:
+    return ["X-DashScope-Async" in seen.headers for seen in creations(sim)]
+
+
+def test_auto_goes_on_with_a_sync_call_and_remembers_it(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
+    sim.faults.add("no_tasks", times=1)
+    for seed in (1, 2):
+        result = generate(studio, waiting, "wan2.6-t2i", seed=seed)
+        assert len(result.pictures) == 1 and result.info["call_mode"] == "sync"
+        (note,) = result.info["notes"]
+        assert note == "wan2.6-t2i takes no tasks (async calls) with this account, so it was called in sync mode."
+    assert asynchronous(sim) == [True, False, False]
+    assert sum(bill.images for bill in sim.billed) == 2
+    assert generate(studio, waiting, "wan2.2-t2i-flash").info["call_mode"] == "async"  # which was never refused
+
+
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-plus"])
+def test_a_picture_of_a_sync_call_is_found_after_a_restart(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str], tmp_path: Path, model: str
+) -> None:
+    """Whatever the two modes send: the shapes of qwen-image-plus differ."""
+    for again in (studio, Studio(tmp_path, environ=environ)):
+        sim.faults.add("no_tasks", times=1)
+        result = generate(again, waiting, model)
+        sim.faults.clear()
+    assert result.info["source"] == "from store"
+    assert sum(bill.images for bill in sim.billed) == 1
+
+
+@pytest.mark.parametrize(("model", "mode"), [("wan2.6-t2i", "async"), ("wan2.2-t2i-flash", "auto")])
+def test_without_another_mode_the_refusal_is_told(
+    studio: Studio, waiting: Waiting, sim: Simulator, model: str, mode: str
+) -> None:
+    sim.faults.add("no_tasks", times=1)
+    with pytest.raises(errors.TasksRefused, match="does not take tasks"):
+        generate(studio, waiting, model, call_mode=mode)
+    assert len(creations(sim)) == 1 and not sim.billed

@@ -99,7 +99,8 @@ def test_sent_again_when_surely_unpaid(
         (502, b"<html>Bad Gateway</html>"),
         (504, b""),
         (200, b"<html>Log in to the hotel's network</html>"),
-        (403, b"<html>blocked</html>"),
+        (503, b"<html>no server is available</html>"),
+        (500, {"code": "InternalError.Algo.BrandNew", "message": "The request was not billed."}),
         (500, {"message": "no code"}),
         (500, {"code": "Brand.New", "message": "nobody knows"}),
         (504, {"code": "InternalError.BrandNew", "message": "nobody knows"}),
@@ -117,14 +118,66 @@ def test_never_sent_again_when_uncertain(
     assert account.told == ["sending"]
 
 
+def test_what_is_uncertain_is_told_in_one_way(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
+    exchange = script(answer(500, error("InternalError.Algo.BrandNew", "broken")))
+    with pytest.raises(errors.SubmissionUncertain) as caught:
+        create(api, waiting, exchange)
+    text = str(caught.value)
+    assert "InternalError.Algo.BrandNew" in text and "broken" in text and "not billed" not in text
+    assert caught.value.request_id == "r-1"
+
+
+@pytest.mark.parametrize("endpoint", [SYNC_MESSAGES, ASYNC_MESSAGES])
+@pytest.mark.parametrize("body", [b"<html>Request blocked</html>", b"", b'"no"', b"[]", b"\xff"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 405, 407, 408, 411, 413, 418, 451, 499])
+def test_what_a_gateway_refuses_is_unpaid(
+    api: Api, waiting: Waiting, script: Any, answer: Any, status: int, body: bytes, endpoint: Any
+) -> None:
+    exchange = script(answer(status, body))
+    account = Account()
+    with pytest.raises(errors.GatewayAnswered, match=r"a gateway .* nothing was billed") as caught:
+        create(api, waiting, exchange, endpoint, account)
+    assert caught.value.http_status == status
+    assert account.told == ["sending", "refused"] and len(exchange.calls) == 1
+
+
+@pytest.mark.parametrize("endpoint", [SYNC_MESSAGES, ASYNC_MESSAGES])
+@pytest.mark.parametrize("body", [b"<html>429 Too Many Requests</html>", b"", {"message": "slow down"}])
+def test_429_is_a_limit_whoever_tells_it(
+    api: Api, waiting: Waiting, script: Any, answer: Any, body: Any, endpoint: Any
+) -> None:
+    exchange = script(*[answer(429, body)] * 6, answer(200, DONE))
+    assert create(api, waiting, exchange, endpoint) == DONE
+    assert len(exchange.calls) == 7
+
+
+def test_503_of_a_full_service_is_a_limit(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
+    full = answer(503, error("ServiceUnavailable", "throttled due to system capacity limits"))
+    assert create(api, waiting, script(*[full] * 6, answer(200, DONE))) == DONE
+
+
+@pytest.mark.parametrize("code", ["InternalError.Algo.InvalidParameter", "InternalError.BrandNew", "Brand.New", ""])
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 422])
+def test_the_services_own_refusal_is_never_uncertain(
+    api: Api, waiting: Waiting, script: Any, answer: Any, status: int, code: str
+) -> None:
+    account = Account()
+    with pytest.raises(errors.ServiceError) as caught:
+        create(api, waiting, script(answer(status, error(code))), account=account)
+    assert account.told == ["sending", "refused"]
+    assert "may have been billed" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
         (400, "InvalidParameter", errors.ParameterRefused),
+        (400, "InternalError.Algo.InvalidParameter", errors.ParameterRefused),
         (400, "DataInspectionFailed", errors.ContentRefused),
         (400, "Arrearage", errors.BillingProblem),
         (401, "InvalidApiKey", errors.AuthenticationFailed),
         (403, "AccessDenied", errors.AccessDenied),
+        (408, "RequestTimeOut.BrandNew", errors.ServiceFault),
         (403, "AllocationQuota.FreeTierOnly", errors.BillingProblem),
         (429, "PrepaidBillOverdue", errors.BillingProblem),
         (200, "InvalidParameter", errors.ParameterRefused),
@@ -165,15 +218,6 @@ def test_throttling_is_waited_out_as_long_as_the_time_out(
     assert 270 <= clock.slept <= 301
     assert 30 <= len(exchange.calls) <= 60  # pauses grow to eight seconds
     assert waiting.deadline - clock.now() == pytest.approx(300, abs=1)  # and leave the time-out as it was
-
-
-def test_the_service_never_repeats_the_key_to_the_user(api: Api, waiting: Waiting, script: Any, answer: Any) -> None:
-    exchange = script(answer(401, error("InvalidApiKey", f"Incorrect API key provided: {api.key.value}")))
-    with pytest.raises(errors.AuthenticationFailed) as caught:
-        create(api, waiting, exchange)
-    assert api.key.value not in str(caught.value) and "[your key]" in str(caught.value)
-    repeated = {"output": {"message": api.key.value}, "request_id": api.key.value}
-    assert api.key.value not in str(create(api, waiting, script(answer(200, repeated))))
 
 
 class Held:
@@ -275,6 +319,8 @@ def test_the_phase_is_shown_again_after_a_pause(api: Api, script: Any, answer: A
         (429, {"code": "Throttling", "message": ""}),
         (500, {"code": "InternalError", "message": ""}),
         (502, b"<html>"),
+        (403, b"<html>a firewall's page"),
+        (302, b""),
         (503, {"message": "no code"}),
         (200, b"<html>"),
         (200, {"code": "Throttling", "message": ""}),

@@ -160,7 +160,7 @@ TABLES = {
         for row in (*advice.TABLE, *advice._BY_STATUS.values(), advice._REFUSED, advice._FAULT)
         for template in (row.what, row.advice)
     ],
-    "model_studio/exchange.py": list(exchange._NEVER_SENT.values()),
+    "model_studio/exchange.py": list(exchange._NO_CONNECTION.values()),
     "model_studio/words.py": [],
 }
 
