@@ -46,7 +46,7 @@ SCROLL_TO_THE_END = """async () => {
   const seen = new Set();
   let [mostRows, mostElements] = [0, 0];
   for (let atRest = 0; atRest < 20; box.scrollTop += box.clientHeight) {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await new Promise(requestAnimationFrame); // called after the scroll event, which draws
     const rows = [...panel.querySelectorAll(".model-studio-prompt")];
     for (const row of rows) seen.add(row.textContent);
     mostRows = Math.max(mostRows, rows.length);
