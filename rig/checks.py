@@ -1,10 +1,12 @@
-"""All checks and tests, one after the other. A new one is one more line in `steps`."""
+"""All checks and tests, quickest first. A new one is one more line in `checks`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from .pack import put_pack
 
 # `nodes` imports its neighbours relatively, as ComfyUI loads the root folder as a package: mypy gets it under a name.
 _PACKAGE = "model_studio_text2image"
+# The tests of these folders start a real ComfyUI, and a browser. They wait much, and so run side by side.
+_SLOW = ("comfyui", "browser")
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,21 @@ class Step:
     args: tuple[str, ...]
     cwd: Path = ROOT
 
-    def run(self) -> bool:
-        """Whether it succeeded; its output goes to the screen."""
+    def run(self, mark: str = "") -> bool:
+        """Whether it succeeded. Its output goes to the screen, each line after the `mark`."""
         print(f"\n--- {self.name}", flush=True)
         command = [str(venv_python()), "-m", self.module, *self.args]
-        return subprocess.run(command, cwd=self.cwd, env=environment_without_keys()).returncode == 0
+        out, err = (subprocess.PIPE, subprocess.STDOUT) if mark else (None, None)
+        env = environment_without_keys()
+        with subprocess.Popen(command, cwd=self.cwd, env=env, stdout=out, stderr=err) as process:
+            for line in process.stdout or ():
+                sys.stdout.buffer.write(mark.encode() + line)  # as it came: no console's encoding has a say
+                sys.stdout.buffer.flush()
+        return process.returncode == 0
 
 
-def steps(pytest_args: list[str]) -> list[Step]:
-    """What has to pass, quickest first."""
+def checks() -> list[Step]:
+    """What needs no test to run."""
     package = rig_home() / "mypy" / _PACKAGE
     put_pack(ROOT, package)
     nodes = ("-m", _PACKAGE, "-p", f"{_PACKAGE}.nodes", "-p", f"{_PACKAGE}.routes")
@@ -46,15 +56,38 @@ def steps(pytest_args: list[str]) -> list[Step]:
         Step("javascript", "rig.typescript", ()),
         Step("registry", "rig.registry", ()),
         Step("mypy nodes", "mypy", ("--config-file", str(ROOT / "pyproject.toml"), *loose, *nodes), cwd=package.parent),
-        Step("pytest", "pytest", tuple(pytest_args)),
     ]
 
 
-def run_all(pytest_args: list[str]) -> int:
-    """Run every step, also after one has failed, and say which did."""
+def fast_tests() -> Step:
+    """All that need neither ComfyUI nor a browser."""
+    return Step("pytest", "pytest", tuple(f"--ignore=tests/{folder}" for folder in _SLOW))
+
+
+def slow_tests() -> list[Step]:
+    """All others."""
+    return [Step(f"pytest {folder}", "pytest", (f"tests/{folder}",)) for folder in _SLOW]
+
+
+def run_these(pytest_args: Sequence[str]) -> int:
+    """Only the tests that these arguments name."""
+    return 0 if Step("pytest", "pytest", tuple(pytest_args)).run() else 1
+
+
+def run_all(fast: bool) -> int:
+    """Run every step, also after one has failed, and say which did; `fast`: without the slow tests."""
     started = time.monotonic()
-    results = [(step.name, step.run()) for step in steps(pytest_args)]
+    results = [(step.name, step.run()) for step in (*checks(), fast_tests())]
+    if not fast:
+        results += run_side_by_side(slow_tests())
     failed = [name for name, passed in results if not passed]
     verdict = f"FAILED: {', '.join(failed)}" if failed else f"all passed: {', '.join(name for name, _ in results)}"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)", file=sys.stderr if failed else sys.stdout)
     return 1 if failed else 0
+
+
+def run_side_by_side(steps: Sequence[Step]) -> list[tuple[str, bool]]:
+    """All at the same time."""
+    with ThreadPoolExecutor(len(steps)) as pool:
+        passed = pool.map(lambda step: step.run(f"{step.name} | "), steps)
+        return [(step.name, well) for step, well in zip(steps, passed, strict=True)]

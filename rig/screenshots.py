@@ -19,6 +19,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from .browser import HELP, READY, find_browser
 from .comfyui import ComfyUI
+from .fonts import browser_environment
 from .layout import ROOT, RigError
 from .servers import servers
 
@@ -119,7 +120,7 @@ def take_pictures(node_ids: list[str]) -> None:
     if program is None:
         raise RigError(HELP)
     with servers() as comfy, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
+        browser = playwright.chromium.launch(executable_path=program, env=browser_environment())
         for language in LANGUAGES:
             comfy.post("/settings", SETTINGS | {"Comfy.Locale": language}).raise_for_status()
             page = browser.new_page(device_scale_factor=2)

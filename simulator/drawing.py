@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import random
-import sys
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from .fonts import Font, font
 
 Colour = tuple[int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # Sky above, sky below, far hills, near hills.
 PALETTES: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
@@ -34,27 +31,6 @@ CANVAS = 1024  # pixels of the long side while shapes are drawn; enlarging them 
 
 LONGEST_WORD = 16  # characters that fit on a line whatever the size
 SHOWN = 1200  # characters of the prompt that can be on the card
-
-# Where fonts with Chinese are usually found; looked at in order, no folder is searched.
-FONTS = {
-    "linux": (
-        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-        "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
-        "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
-        "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
-        "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
-        "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-        "/usr/share/fonts/wenquanyi/wqy-zenhei/wqy-zenhei.ttc",
-        "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
-    ),
-    "darwin": (
-        "/System/Library/Fonts/PingFang.ttc",
-        "/System/Library/Fonts/Hiragino Sans GB.ttc",
-        "/System/Library/Fonts/STHeiti Medium.ttc",
-        "/System/Library/Fonts/Supplemental/Arial Unicode.ttf",
-    ),
-    "win32": ("msyh.ttc", "msjh.ttc", "simhei.ttf", "simsun.ttc", "mingliu.ttc"),
-}
 
 
 @dataclass(frozen=True)
@@ -198,17 +174,3 @@ def _pieces(text: str) -> list[str]:
         pieces += [word] if joined else list(word)
         pieces[-1:] = [f"{letter} " for letter in pieces[-1:]]
     return pieces
-
-
-@lru_cache(maxsize=1)
-def font_file() -> Path | None:
-    """A font that has Chinese, or None: then Pillow's own is used, which shows boxes for Chinese."""
-    platform = sys.platform if sys.platform in FONTS else "linux"
-    folder = Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts" if platform == "win32" else Path("/")
-    return next((folder / name for name in FONTS[platform] if (folder / name).is_file()), None)
-
-
-@lru_cache(maxsize=64)
-def font(size: int) -> Font:
-    file = font_file()
-    return ImageFont.truetype(str(file), size) if file else ImageFont.load_default(size)

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, T
 
 from rig.browser import HELP, READY, find_browser
 from rig.comfyui import ComfyUI
+from rig.fonts import browser_environment
 from rig.layout import PACK_NAME, rig_home
 from simulator import Config, Simulator
 
@@ -42,7 +43,7 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         args = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path=program, args=args)
+        browser = playwright.chromium.launch(executable_path=program, args=args, env=browser_environment())
         yield browser
         browser.close()
 

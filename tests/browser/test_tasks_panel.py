@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from model_studio.answers import Drawn
 from model_studio.ledger import DRAWN, UNCERTAIN, Ledger, Order, new_entry
 from rig.comfyui import ComfyUI
 from simulator import Simulator
+from simulator.drawing import Drawing, png
 from tests.long_ledger import copy
 
 SMALL = {
@@ -44,7 +46,7 @@ SCROLL_TO_THE_END = """async () => {
   const seen = new Set();
   let [mostRows, mostElements] = [0, 0];
   for (let atRest = 0; atRest < 20; box.scrollTop += box.clientHeight) {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await new Promise(requestAnimationFrame); // called after the scroll event, which draws
     const rows = [...panel.querySelectorAll(".model-studio-prompt")];
     for (const row of rows) seen.add(row.textContent);
     mostRows = Math.max(mostRows, rows.length);
@@ -53,6 +55,37 @@ SCROLL_TO_THE_END = """async () => {
     atRest = isAtEnd && box.ariaBusy === "false" ? atRest + 1 : 0;
   }
   return [[...seen], mostRows, mostElements];
+}"""
+
+
+# What users' fonts and settings do to the panel.
+LOOKS = {
+    "usual": "* {}",
+    "wide font": ".model-studio-tasks * { letter-spacing: 0.25em !important }",
+    "large default font": "html { font-size: 24px !important }",
+    "minimum font size": ".model-studio-tasks, .model-studio-tasks * { font-size: 20px !important }",
+}
+# Texts that must be seen whole, each with whether it is: within all that would cut it off, and above nothing else.
+SEEN_WHOLE = """() => {
+  const places = `.model-studio-state, .model-studio-foot > :not(.model-studio-ruler *),
+    .model-studio-tasks h2, .model-studio-spent`;
+  const boxes = [...document.querySelectorAll(places)].filter((element) => element.textContent).map((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const text = range.getBoundingClientRect();
+    let isWhole = true;
+    for (let outer = element; outer; outer = outer.parentElement) {
+      if (getComputedStyle(outer).overflow === "visible") continue;
+      const box = outer.getBoundingClientRect();
+      isWhole &&= text.left >= box.left - 1 && text.right <= box.right + 1;
+      isWhole &&= text.top >= box.top - 1 && text.bottom <= box.bottom + 1;
+    }
+    return [element.textContent, text, isWhole];
+  });
+  const covers = (a, b) =>
+    a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return boxes.map(([words, text, isWhole]) =>
+    [words, isWhole && boxes.every(([, other]) => other === text || !covers(text, other))]);
 }"""
 
 
@@ -199,12 +232,35 @@ def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: Comfy
     ledger.begin(new_entry(order, UNCERTAIN, ledger.now()))
     panel = open_tab(open_page())
     search(panel, "a boat without a task")
-    words = rows(panel).get_by_text("Run again with seed 2147483647", exact=True)
-    assert words.evaluate("(words) => words.scrollWidth <= words.clientWidth")  # no digit is cut off
+    expect(rows(panel)).to_contain_text("Run again with seed 2147483647")
     expect(rows(panel).get_by_role("button")).to_have_count(0)
     search(panel, "a boat in the fog")
     expect(rows(panel)).to_contain_text("uncertain")
     expect(rows(panel).get_by_role("button")).to_have_count(0)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_words_are_seen_whole_in_any_font(
+    open_page: Callable[..., Page], ledger: Ledger, shot: Any, language: str
+) -> None:
+    prompt, seed = f"wide {language}", 2147483647
+    order = Order(
+        "account", "cn-beijing", "print", "wan2.2-t2i-flash", prompt, "512*512", 1, seed, price=(99.25, "CNY")
+    )
+    for task_id in (None, f"task {language}"):
+        entry = replace(new_entry(order, DRAWN, 1_700_000_000, task_id), drawn=Drawn(("https://link",)))
+        ledger.keep(ledger.begin(entry), 0, png(Drawing("m", "p", 1, 64, 64)), 2**30, None)
+    page = open_page(language)
+    panel = open_tab(page)
+    search(panel, prompt)
+    expect(rows(panel)).to_have_count(2)
+    for look, style in LOOKS.items():
+        added = page.add_style_tag(content=style)
+        shot(page, f"tasks-{language}-{look}")
+        seen = page.evaluate(SEEN_WHOLE)
+        assert len(seen) > 6
+        assert [words for words, is_whole in seen if not is_whole] == [], look
+        added.evaluate("(style) => style.remove()")
 
 
 def test_a_run_that_ends_before_the_search_does(open_page: Callable[..., Page], comfy: ComfyUI) -> None:

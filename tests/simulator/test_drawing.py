@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from simulator import drawing
 from simulator.drawing import Drawing, encode, paint, png, wrap
+from simulator.fonts import font
 
 CHINESE = "冬日北京的都市街景，青灰瓦顶、朱红色外墙的两间相邻中式商铺比肩而立"
 
@@ -68,17 +68,8 @@ def test_any_prompt_can_be_drawn_quickly(prompt: str) -> None:
     assert time.perf_counter() - began < 3
 
 
-def test_without_a_chinese_font_there_is_still_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing.font.cache_clear()
-    monkeypatch.setattr(drawing, "font_file", lambda: None)
-    try:
-        assert paint(boat(prompt=CHINESE)).size == (640, 480)
-    finally:
-        drawing.font.cache_clear()
-
-
 def test_no_line_is_wider_than_it_may_be_and_no_word_is_lost() -> None:
-    letters = drawing.font(20)
+    letters = font(20)
     for text in (CHINESE, "a paper boat on a quiet lake " * 10, "y" * 300, f"mixed {CHINESE} text"):
         lines = wrap(text.strip(), 300, letters)
         assert len(lines) > 1

@@ -6,7 +6,7 @@ import { api } from "../../../scripts/api.js";
 import { make, useStyle } from "./dom.js";
 import { ask } from "./server.js";
 import { LongList } from "./tasks/list.js";
-import { ROW_HEIGHT, taskRow } from "./tasks/row.js";
+import { ruler, taskRow } from "./tasks/row.js";
 import { money, say } from "./words.js";
 
 const SEARCH_DELAY = 250; // milliseconds without a key before the ledger is searched
@@ -46,7 +46,7 @@ class TasksPanel {
     this.asked = 0; // counts what was asked, so that only the last answer counts
     this.isLoading = false;
     this.hasFailed = false;
-    this.list = new LongList({ rowHeight: ROW_HEIGHT, row: taskRow, nearEnd: () => this.loadMore() });
+    this.list = new LongList({ ruler: ruler(), row: taskRow, nearEnd: () => this.loadMore() });
     this.spent = make("div", { className: "model-studio-spent", title: say("tasks.today_hint") });
     this.note = make("div", { className: "model-studio-note" });
     this.note.setAttribute("aria-live", "polite");

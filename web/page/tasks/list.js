@@ -1,5 +1,8 @@
 // @ts-check
-/** A long list of rows of one height, of which only those in sight and a few around them are in the page. */
+/**
+ * A long list of rows of one height, of which only those in sight and a few around them are in the page.
+ * How high that is depends on fonts and words: a hidden row is measured.
+ */
 
 import { make } from "../dom.js";
 
@@ -10,12 +13,13 @@ const AHEAD = 30; // rows before the end at which more are asked for
 export class LongList {
   /**
    * @param {object} options
-   * @param {number} options.rowHeight in pixels
+   * @param {HTMLElement} options.ruler a hidden row, as high as the highest
    * @param {(item: Item) => HTMLElement} options.row makes the row of an item
    * @param {() => void} options.nearEnd called when the end of the list comes near
    */
-  constructor({ rowHeight, row, nearEnd }) {
-    this.rowHeight = rowHeight;
+  constructor({ ruler, row, nearEnd }) {
+    this.ruler = ruler;
+    this.rowHeight = 0; // pixels
     this.row = row;
     this.nearEnd = nearEnd;
     /** @type {Item[]} */
@@ -24,10 +28,23 @@ export class LongList {
     this.places = new Map();
     /** @type {Map<Item, HTMLElement>} */
     this.drawn = new Map();
-    this.rows = make("div", { className: "model-studio-rows", role: "list" });
+    this.rows = make("div", { className: "model-studio-rows", role: "list" }, ruler);
     this.element = make("div", { className: "model-studio-list", tabIndex: 0 }, this.rows);
     this.element.addEventListener("scroll", () => this.draw(), { passive: true });
-    new ResizeObserver(() => this.draw()).observe(this.element);
+    const observer = new ResizeObserver(() => {
+      this.measure();
+      this.draw();
+    });
+    observer.observe(this.element);
+    observer.observe(ruler);
+  }
+
+  /** Keeps in sight what is in sight. */
+  measure() {
+    const place = this.element.scrollTop / (this.rowHeight || 1);
+    this.rowHeight = this.ruler.offsetHeight;
+    this.rows.style.height = `${this.items.length * this.rowHeight}px`;
+    this.element.scrollTop = place * this.rowHeight;
   }
 
   /**
@@ -35,6 +52,7 @@ export class LongList {
    * @param {Item[]} items
    */
   show(items) {
+    this.measure();
     const top = this.items[Math.floor(this.element.scrollTop / this.rowHeight)];
     const before = this.places.get(top) ?? 0;
     this.items = items;
@@ -47,6 +65,7 @@ export class LongList {
   }
 
   draw() {
+    if (!this.rowHeight) return; // not in the page
     const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.rowHeight) - AROUND);
     const end = Math.min(this.items.length, Math.ceil((scrollTop + clientHeight) / this.rowHeight) + AROUND);

@@ -26,7 +26,6 @@ import { addPoller } from "./graph.js";
  * @property {"poller" | "node" | null} again how the pictures can be had again
  */
 
-export const ROW_HEIGHT = 124; // pixels
 const THUMBNAIL_DELAY = 120; // milliseconds in which a row that is scrolled past is gone again
 
 /**
@@ -34,17 +33,6 @@ const THUMBNAIL_DELAY = 120; // milliseconds in which a row that is scrolled pas
  * @returns {HTMLElement}
  */
 export function taskRow(record) {
-  const { task_id: taskId, again, seed } = record;
-  const foot = make("div", { className: "model-studio-foot" });
-  if (again === "poller") {
-    foot.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), () => addPoller(record)));
-  }
-  if (again === "node") {
-    const [words, title] = ["tasks.run_again", "tasks.run_again_hint"].map((key) => say(key, { seed: String(seed) }));
-    foot.append(make("span", { className: "muted", title }, words));
-  }
-  if (taskId) foot.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${taskId}`, () => copyId(taskId)));
-  foot.append(cost(record.cost));
   const prompt = record.prompt || say("tasks.elsewhere");
   const details = [record.model ?? say("tasks.model_unknown"), record.size, record.n > 1 ? `×${record.n}` : ""]
     .filter(Boolean)
@@ -56,8 +44,35 @@ export function taskRow(record) {
     make("div", { className: "model-studio-head" }, stateWord(record.state), time(record.when)),
     make("div", { className: record.prompt ? "model-studio-prompt" : "model-studio-prompt muted", title: prompt }, prompt),
     make("div", { className: "model-studio-details", title: `${details} · ${record.region}` }, details),
-    foot,
+    foot(record),
   );
+}
+
+/** A hidden row with the longest feet that a row can have, one over the other. */
+export function ruler() {
+  const longest = { task_id: "0", region: "", seed: 2147483647, cost: { amount: 9999.99, currency: "CNY" } };
+  return make(
+    "div",
+    { className: "model-studio-row model-studio-ruler", ariaHidden: "true" },
+    foot({ ...longest, again: "poller" }),
+    foot({ ...longest, again: "node" }),
+  );
+}
+
+/** @param {Pick<TaskRecord, "task_id" | "region" | "again" | "seed" | "cost">} record */
+function foot({ task_id, region, again, seed, cost }) {
+  const made = make("div", { className: "model-studio-foot" });
+  if (again === "poller") {
+    const add = () => addPoller({ task_id, region });
+    made.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), add));
+  }
+  if (again === "node") {
+    const [words, title] = ["tasks.run_again", "tasks.run_again_hint"].map((key) => say(key, { seed: String(seed) }));
+    made.append(make("span", { className: "muted", title }, words));
+  }
+  if (task_id) made.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${task_id}`, () => copyId(task_id)));
+  made.append(make("span", { className: "model-studio-cost" }, cost ? money(cost.amount, cost.currency) : ""));
+  return made;
 }
 
 /** @param {TaskRecord} record */
@@ -96,11 +111,6 @@ function time(when) {
   const short = isToday ? clock : { month: "short", day: "numeric", ...clock };
   const full = date.toLocaleString(language(), { dateStyle: "full", timeStyle: "medium" });
   return make("time", { dateTime: date.toISOString(), title: full }, date.toLocaleString(language(), short));
-}
-
-/** @param {TaskRecord["cost"]} told */
-function cost(told) {
-  return make("span", { className: "model-studio-cost" }, told ? money(told.amount, told.currency) : "");
 }
 
 /**
