@@ -152,6 +152,8 @@ declare namespace Comfy {
   }
 
   interface Graph {
+    /** Of the workflow; copies have the same. */
+    id: string;
     nodes: Node[];
     /** What is saved with the workflow besides; goes into prompts as a part of it. */
     extra: Record<string, any>;

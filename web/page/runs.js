@@ -11,10 +11,13 @@ import { say } from "./words.js";
 
 const MARK = "model_studio_tab"; // in the `extra` of a queued workflow: which tab of this page it was
 
+const AGAIN = 100; // milliseconds between two looks whether a workflow is active by now
+
 /** @type {Map<string, Comfy.Workflow>} */
 const tabs = new Map();
 /** Texts by node. @type {WeakMap<Comfy.Workflow, Map<string, string>>} */
 const told = new WeakMap();
+let loads = 0; // how many have begun
 let isLoading = false; // the graph on the screen is not yet that of the active workflow
 
 /** Before a prompt is made of the graph on the screen: what runs can be known by the tab's mark in it. */
@@ -27,17 +30,25 @@ export function markPrompt() {
 
 /** @param {any} workflow that is about to be loaded: a mark in it is of another time */
 export function beginLoading(workflow) {
+  loads++;
   isLoading = true;
   delete workflow.extra?.[MARK];
 }
 
 /** @param {(id: string, text: string) => void} show puts a text on a node of the graph on the screen */
 export function endLoading(show) {
-  // ComfyUI makes the workflow the active one right after this hook.
-  setTimeout(() => {
+  const load = loads;
+  const restore = () => {
+    if (load !== loads) return; // another has begun
+    // ComfyUI makes the workflow the active one after the hooks of all packs, of which some take their time.
+    if (active().activeState?.id !== (app.rootGraph ?? app.graph).id) {
+      setTimeout(restore, AGAIN);
+      return;
+    }
     isLoading = false;
     told.get(active())?.forEach((text, id) => show(id, text));
-  });
+  };
+  setTimeout(restore);
 }
 
 /**
