@@ -1,51 +1,88 @@
-"""What a node shows: a line for each of its runs, of which a list of prompts makes several at once, and one bar."""
+"""What a node shows while it runs and afterwards, told to the page that queued it and to nobody else.
+
+ComfyUI's own progress text is not used. Its page takes that for HTML, in which a workflow or an answer of the service
+could bring a script, and shows it on any node of the same number. Our part of the page shows text as text.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from comfy_api.latest import io
-from comfy_execution.progress import get_progress_state
+from comfy_execution.progress import ProgressRegistry, get_progress_state
 from server import PromptServer
 
-from ..model_studio.words import translate
+from ..model_studio.outcomes import Outcome, Runs
 from .language import words
 
-# ComfyUI's progress of a prompt -> node id -> the lines of that node's runs.
-_boards: WeakKeyDictionary[Any, dict[str | None, list[Line]]] = WeakKeyDictionary()
+EVERY = 0.5  # seconds between two messages of a node, in the long run
+AT_ONCE = 5  # messages after a pause
+
+# ComfyUI's progress of a prompt -> node id -> that node's board.
+_boards: WeakKeyDictionary[Any, dict[str | None, Board]] = WeakKeyDictionary()
+
+
+class Board:
+    """The runs of a node in a prompt. However many there are, the page gets few messages, and the last state always."""
+
+    def __init__(self, node: type[io.ComfyNode], progress: ProgressRegistry) -> None:
+        extra = node.hidden.extra_pnginfo
+        self.runs = Runs()
+        self._progress = progress
+        self._node_id: str | None = node.hidden.unique_id  # None: called by Python code, in no graph
+        self._address = {
+            "prompt_id": progress.prompt_id,
+            "node": self._node_id,
+            "workflow": _text_at(extra, "workflow", "id"),
+            "tab": _text_at(extra, "workflow", "extra", "model_studio_tab"),
+        }
+        server = getattr(PromptServer, "instance", None)
+        self._client: str | None = server and server.client_id  # another prompt's by the time a late message comes
+        self._loop = asyncio.get_running_loop()
+        self._due: asyncio.Handle | None = None
+        self._spent = 0.0  # by the loop's clock: the time until which messages were sent in advance
+        self._told = ("", 0.0)
+
+    def changed(self) -> None:
+        """Tells it soon. ComfyUI sends a message for client None to every page: nobody who queued, nobody is told."""
+        if self._client is None:
+            return
+        if self.runs.all_ended:  # the loop may end with this task: what is called soon still runs
+            if self._due:
+                self._due.cancel()
+            self._due = self._loop.call_soon(self._tell)
+        elif not self._due:
+            self._due = self._loop.call_at(self._spent - (AT_ONCE - 1) * EVERY, self._tell)
+
+    def _tell(self) -> None:
+        self._due, self._spent = None, max(self._spent, self._loop.time()) + EVERY
+        text, fraction = self.runs.text(words()), round(self.runs.fraction, 2)
+        text_before, fraction_before = self._told
+        self._told = text, fraction
+        if text != text_before:
+            PromptServer.instance.send_sync("model_studio.told", {**self._address, "text": text}, self._client)
+        if fraction != fraction_before:
+            self._progress.update_progress(self._node_id, fraction, 1.0)
 
 
 class Line:
     """What one run of a node tells."""
 
-    def __init__(self, node_id: str | None) -> None:
-        self._node_id = node_id
-        self._lines = _boards.setdefault(get_progress_state(), {}).setdefault(node_id, [])
-        self._lines.append(self)
-        self._text = ""
-        self._fraction = 0.0
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._number = board.runs.begin()
 
     def show(self, text: str, fraction: float) -> None:
-        """A text, shown in the user's language, and how far the run is, 0…1; with what the others told last."""
-        self._text, self._fraction = translate(text, words()), fraction
-        if self._node_id is None:  # called by Python code: there is no graph to show it on
-            return
-        PromptServer.instance.send_progress_text(self._told(), self._node_id)
-        done = sum(line._fraction for line in self._lines) / len(self._lines)
-        get_progress_state().update_progress(self._node_id, done, 1.0)
+        """What the run does now, and how far it is, 0…1."""
+        self._board.runs.show(self._number, text, fraction)
+        self._board.changed()
 
-    def end(self, text: str, fraction: float = 0.0) -> None:
-        """The last text of a run. The page keeps it on the node; ComfyUI's own progress text goes with the run."""
-        self.show(text, fraction)
-        if self._node_id is None:
-            return
-        server = PromptServer.instance
-        server.send_sync("model_studio.told", {"node": self._node_id, "text": self._told()}, server.client_id)
-
-    def _told(self) -> str:
-        return "\n".join(line._text for line in self._lines if line._text)
+    def end(self, outcome: Outcome) -> None:
+        self._board.runs.end(self._number, outcome)
+        self._board.changed()
 
 
 # ComfyUI runs each item of a list in a task, and so in a context, of its own.
@@ -54,11 +91,23 @@ _line: ContextVar[Line] = ContextVar("line")
 
 def begin(node: type[io.ComfyNode]) -> Line:
     """The line of the run that begins here."""
-    line = Line(node.hidden.unique_id)
+    progress = get_progress_state()
+    boards = _boards.setdefault(progress, {})
+    board = boards.get(node.hidden.unique_id)
+    if board is None:
+        board = boards[node.hidden.unique_id] = Board(node, progress)
+    line = Line(board)
     _line.set(line)
     return line
 
 
-def end(text: str) -> None:
-    """The last text of the run that began in this context."""
-    _line.get().end(text, 1.0)
+def end(outcome: Outcome) -> None:
+    """The end of the run that began in this context."""
+    _line.get().end(outcome)
+
+
+def _text_at(tree: Any, *path: str) -> str:
+    """Of what came with the prompt, which may be anything, a short text."""
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree[:100] if isinstance(tree, str) else ""

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,16 @@ import torch
 from comfy_api.latest import io
 
 from ..model_studio.errors import ModelStudioError
-from ..model_studio.info import NEW, RESUMED, STORED
+from ..model_studio.outcomes import Drawn, Outcome
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
 from ..model_studio.waiting import Interrupted, Waiting, start
-from ..model_studio.words import Text, join, money, translate
+from ..model_studio.words import Text, translate
 from . import board
 from .language import in_users_language, words
 
 log = logging.getLogger(__name__)
-_SOURCES = {RESUMED: Text("resumed"), STORED: Text("from store")}
+_CANCELED = Outcome(said=Text("canceled"))
 
 
 @cache
@@ -50,45 +51,39 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     Errors come out in the user's language.
     """
     line = board.begin(node)
+    interrupted = comfy.model_management.processing_interrupted
     try:
         with in_users_language():
-            yield Waiting(timeout, comfy.model_management.processing_interrupted, line.show)
+            yield Waiting(timeout, interrupted, line.show)
     except ModelStudioError as error:
-        line.end(error.what)
+        line.end(Outcome(said=error.what, failed=True))
         raise
     except Interrupted:
-        line.end(Text("canceled"))
+        line.end(_CANCELED)
         # Not throw_exception_if_processing_interrupted: it clears the flag, and other waiting nodes would go on.
         raise comfy.model_management.InterruptProcessingException from None
+    except BaseException:  # ComfyUI ends a node's siblings so, after Cancel and after an error
+        line.end(_CANCELED if interrupted() else Outcome(said=Text("stopped")))
+        raise
 
 
-def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:
+def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> str:
     """Tells the end of a run on the node, notes in the log too; `info` as the node's output, in the user's language."""
-    notes = info["notes"]
-    for note in notes:
+    for note in outcome.notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
-    board.end(join("{before}\n{after}", [summary, *notes]))
+    board.end(outcome)
     return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
 
 
 async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutput:
     """Outputs `images` (a list: one batch [B,H,W,3] float32 0…1 for each size), `used_prompt`, `info`."""
     arrays = await asyncio.wrap_future(start(to_float, result.pictures))
-    info = finish(node, result.info, _summary(result))
+    info = finish(node, result.info, Outcome(drawn=_drawn(result), notes=result.info["notes"]))
     return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)
 
 
-def _summary(result: Result) -> str:
+def _drawn(result: Result) -> Drawn:
     info = result.info
-    count, cost, source = len(result.pictures), info["cost"], info["source"]
-    pictures = {"count": count, "size": info["size"]}
-    parts: list[str] = [
-        Text("{count} pictures {size}", **pictures) if count > 1 else Text("{count} picture {size}", **pictures),
-        Text("{seconds:g} s", seconds=info["times"]["total_seconds"]),
-    ]
-    if source != NEW:
-        parts.append(_SOURCES[source])
-    if cost:
-        amount = money(cost["amount"], cost["currency"])
-        parts.append(Text("{amount} at list price", amount=amount) if source == NEW else amount)
-    return join("{before}, {after}", parts)
+    drawn = Drawn(len(result.pictures), info["size"], info["times"]["total_seconds"], info["source"])
+    cost = info["cost"]
+    return replace(drawn, amount=cost["amount"], currency=cost["currency"]) if cost else drawn

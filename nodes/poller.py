@@ -30,7 +30,7 @@ class TaskPoller(io.ComfyNode):
                 timeout_input(120),
             ],
             outputs=image_outputs(),
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             **found_by(),
         )
 

@@ -23,7 +23,7 @@ class QwenText2Image(io.ComfyNode):
             "Calls Alibaba Cloud Model Studio with your own key; each picture is paid for.",
             inputs=[*picture_inputs(QWEN_MODELS, custom_side=1328), *call_inputs()],
             outputs=image_outputs(),
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             **found_by(*QWEN, *TEXT_TO_IMAGE),
         )
 

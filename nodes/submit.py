@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..model_studio.catalog import TASK_MODELS
 from ..model_studio.info import NEW, RESUMED
+from ..model_studio.outcomes import Outcome
 from ..model_studio.words import Text
 from .comfyui import finish, running, studio
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
@@ -32,7 +33,7 @@ class SubmitText2Image(io.ComfyNode):
                 output(io.String, "task_id", "The task's id, for a Task Poller. Valid for 24 hours."),
                 output(io.String, "info", "JSON: model, region, request and task id, size, seed, cost, notes."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id],  # ComfyUI adds extra_pnginfo for an output node
             is_output_node=True,
             **found_by(*QWEN, *WAN, *TEXT_TO_IMAGE),
         )
@@ -43,6 +44,7 @@ class SubmitText2Image(io.ComfyNode):
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
         with running(cls, PATIENCE) as waiting:
             task_id, info = await studio().submit(plan(TASK_MODELS, call_mode="async", **inputs), waiting)
-        told = finish(cls, info, Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id))
+        said = Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id)
+        told = finish(cls, info, Outcome(said=said, notes=info["notes"]))
         # In the history too: whoever queued this node alone through the API finds the id there.
         return io.NodeOutput(task_id, told, ui={"text": (task_id,)})

@@ -28,7 +28,8 @@ class PromptRun:
     refusal: dict[str, Any] | None = None  # body of the 400 answer
     error: dict[str, Any] | None = None  # data of the execution_error message
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
-    progress_texts: list[tuple[float, str, str]] = field(default_factory=list)  # (time, node id, text)
+    progress_texts: list[tuple[float, str, str]] = field(default_factory=list)  # ComfyUI's: (time, node id, text)
+    told: list[tuple[float, str, str]] = field(default_factory=list)  # the pack's, likewise
     executed_at: dict[str, float] = field(default_factory=dict)  # node id -> when it was done
     started_at: float = 0.0
     ended_at: float = 0.0
@@ -63,6 +64,8 @@ class PromptRun:
                         self.executed_at.setdefault(node_id, now)
             case "executed":
                 self.executed_at.setdefault(data["node"], now)
+            case "model_studio.told":
+                self.told.append((now, data["node"], data["text"]))
             case "execution_success":
                 self.status = "success"
             case "execution_interrupted":

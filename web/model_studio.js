@@ -3,9 +3,10 @@
 
 import { app } from "../../scripts/app.js";
 import { keySettings } from "./page/keys.js";
-import { addLabel, followNodes, followRuns } from "./page/label.js";
+import { addLabel, followNodes, showOutcome } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
 import { translateDefinition, translateNode } from "./page/node_words.js";
+import { beginLoading, endLoading, followRuns } from "./page/runs.js";
 import { addTasksTab } from "./page/tasks.js";
 import { loadWords } from "./page/words.js";
 
@@ -19,10 +20,12 @@ app.registerExtension({
   async setup() {
     addTasksTab();
     followNodes();
-    followRuns();
+    followRuns(showOutcome);
     await reportLanguage();
   },
   beforeRegisterNodeDef: translateDefinition,
+  beforeConfigureGraph: beginLoading,
+  afterConfigureGraph: () => endLoading(showOutcome),
   nodeCreated(node) {
     translateNode(node);
     addLabel(node);

@@ -83,7 +83,7 @@ def load(home: Path, pack: Path) -> dict[str, Any]:
     importlib.import_module("utils.extra_config")  # in main.py's order: `nodes` puts another `utils` in front
     nodes = importlib.import_module("nodes")
     # Without a server there is nobody to show progress to.
-    mute = SimpleNamespace(send_progress_text=lambda *_: None, send_sync=lambda *_: None, client_id=None)
+    mute = SimpleNamespace(send_sync=lambda *_: None, client_id=None)
     mute.routes = importlib.import_module("aiohttp.web").RouteTableDef()
     importlib.import_module("server").PromptServer.instance = mute
     if not asyncio.run(nodes.load_custom_node(str(pack))):

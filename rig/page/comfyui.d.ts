@@ -79,8 +79,15 @@ declare namespace Comfy {
       }): Promise<boolean | null>;
       prompt(question: { title: string; message: string; defaultValue?: string }): Promise<string | null>;
     };
+    workflow: { activeWorkflow: Workflow; openWorkflows: Workflow[] };
     registerSidebarTab(tab: SidebarTab): void;
     unregisterSidebarTab(id: string): void;
+  }
+
+  /** A tab of workflows; the same object as long as the page is open. */
+  interface Workflow {
+    /** Null before it was loaded. */
+    activeState: { id?: string } | null;
   }
 
   interface Setting {
@@ -145,7 +152,11 @@ declare namespace Comfy {
   }
 
   interface Graph {
+    /** Of the workflow; copies have the same. */
+    id: string;
     nodes: Node[];
+    /** What is saved with the workflow besides; goes into prompts as a part of it. */
+    extra: Record<string, any>;
     add(node: Node): Node | null | undefined;
     remove(node: Node): void;
     getNodeById(id: number | string | null | undefined): Node | null;
@@ -214,6 +225,8 @@ declare namespace Comfy {
     /** Since the frontend's second Vue rendering. */
     widgetId?: unknown;
     element?: HTMLElement;
+    /** Called just before a prompt is made of the graph. */
+    beforeQueued?(): void;
     callback?(value: any, ...more: any[]): void;
     computeSize?(width?: number): Point;
     serializeValue?(node: Node, index: number): unknown;

@@ -115,8 +115,8 @@ def _interrupt(comfy: ComfyUI, graph: Any, text: str) -> tuple[Any, float]:
     """Presses Cancel as soon as a node shows `text`; the run, and how long it took to end."""
     queued = comfy.queue(graph)
     end = time.monotonic() + 30
-    while not any(shown.startswith(text) for _, _, shown in queued.run.progress_texts):
-        assert time.monotonic() < end, queued.run.progress_texts
+    while not any(shown.startswith(text) for _, _, shown in queued.run.told):
+        assert time.monotonic() < end, queued.run.told
         time.sleep(0.02)
     pressed = time.monotonic()
     comfy.interrupt()

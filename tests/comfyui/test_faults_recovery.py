@@ -38,7 +38,7 @@ def _until(condition: Callable[[], object], seconds: float = 20) -> None:
 def _cancel_at(comfy: ComfyUI, graph: Mapping[str, Any], text: str) -> PromptRun:
     """Presses Cancel as soon as a node shows `text`."""
     queued = comfy.queue(graph)
-    _until(lambda: any(shown.startswith(text) for _, _, shown in queued.run.progress_texts))
+    _until(lambda: any(shown.startswith(text) for _, _, shown in queued.run.told))
     pressed = time.monotonic()
     comfy.interrupt()
     run = queued.wait(30)
@@ -235,11 +235,7 @@ def test_killed(
     running, submitting, calling = graph.draw("async"), graph.draw("async", model=OTHER_MODEL), graph.draw("sync")
     with ComfyUI.start(home=tmp_path, env=variables) as comfy:
         queued = comfy.queue(graph)
-        _until(
-            lambda: any(
-                text.startswith("running") for _, node, text in queued.run.progress_texts if node == running.node
-            )
-        )
+        _until(lambda: any(text.startswith("running") for _, node, text in queued.run.told if node == running.node))
         assert _billed(sim) == 3
         comfy.process.kill()
         with pytest.raises(ConnectionError):

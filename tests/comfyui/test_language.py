@@ -108,7 +108,7 @@ def test_progress_summary_and_notes(
     info = json.loads(run.text(shown))
     assert info["notes"] == [note] and info["source"] == "new"
     assert info["cost"]["basis"].startswith("定價（文件：模型價格")
-    texts = [text for _, number, text in run.progress_texts if number == node]
+    texts = [text for _, number, text in run.told if number == node]
     assert any(text.startswith("提交中") for text in texts) and any(text.startswith("排隊中") for text in texts)
     summary, told = texts[-1].split("\n")
     assert summary.startswith("1 張圖片 512*512，") and summary.endswith(" 秒，按定價 CNY 0.14") and told == note
@@ -118,7 +118,7 @@ def test_a_submitted_task(comfy: ComfyUI, graph: Any, new_seed: Any, speak: Call
     speak("zh")
     node = graph.add("ModelStudioSubmitText2Image", prompt="boats", seed=new_seed(), **SMALL)
     run = comfy.run(graph)
-    assert run.progress_texts[-1][2] == f"已提交：{run.text(node)}"
+    assert run.told[-1][2] == f"已提交：{run.text(node)}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ def test_each_line_is_a_request_and_all_run_at_once(comfy: ComfyUI, sim: Simulat
     assert len(run.images(save)) == 3
     assert len({np.asarray(Image.open(file)).tobytes() for file in run.images(save)}) == 3
     assert run.text(sent).split() == ["a", "paper", "boat", "a", "glass", "bird", "a", "clay", "bee"]
-    *_, (_, _, last) = (told for told in run.progress_texts if told[1] == node)
-    assert [line.split(",")[0] for line in last.splitlines()] == ["1 picture 768*768"] * 3
+    assert re.fullmatch(r"3 pictures 768\*768, [\d.]+ s, CNY 0.60 at list price", run.told[-1][2])
 
 
 @pytest.mark.parametrize("prompts", ["", "  \n\n\t"])

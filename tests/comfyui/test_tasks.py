@@ -23,7 +23,7 @@ def submitted(comfy: ComfyUI, sim: Simulator, new_graph: Any, new_seed: Any) -> 
         shown = graph.show(node, 0)
         run = comfy.run(graph)
         assert run.status == "success", run.error
-        assert f"submitted: {run.text(shown)}" in [text for _, _, text in run.progress_texts]
+        assert f"submitted: {run.text(shown)}" in [text for _, _, text in run.told]
         return run.text(shown)
 
     return submit

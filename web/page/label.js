@@ -1,12 +1,13 @@
 // @ts-check
 /**
- * At the bottom of a node: what its run will cost, and what came of the last one. Inputs that do not count are greyed.
+ * At the bottom of a node: what its run will cost, how it goes, and what came of the last one. Inputs that do not count are greyed.
  */
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { make } from "./dom.js";
 import { find, isBuyer, questionOf } from "./question.js";
+import { markPrompt } from "./runs.js";
 import { ask } from "./server.js";
 import { language, money, say } from "./words.js";
 
@@ -16,7 +17,6 @@ import { language, money, say } from "./words.js";
  *   problem: string | null, linked: boolean, cost: {amount: number, currency: string, precision: string} | null}} Quote
  */
 
-const PROGRESS = "$$node-text-preview"; // the name that ComfyUI gives to the text that a node shows while it runs
 const MARGIN = 4; // pixels around the line
 const POLLER = "ModelStudioTaskPoller";
 const LABEL = "model_studio_price";
@@ -35,13 +35,14 @@ export function addLabel(node) {
   if (!buys && node.comfyClass !== POLLER) return;
   const price = make("div", { className: "model-studio-price" });
   const outcome = make("div", { className: "model-studio-outcome" });
-  outcome.style.whiteSpace = "pre-line"; // a line for each prompt of a list
+  outcome.style.whiteSpace = "pre-line";
   const element = make("div", {}, price, outcome);
   Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "0 6px", overflow: "auto" });
   const height = () => Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN);
   const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
   widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
+  widget.beforeQueued = markPrompt;
   if (!buys) return;
   labelled.add(node);
   const removed = node.onRemoved;
@@ -51,26 +52,17 @@ export function addLabel(node) {
   };
 }
 
-/** Shows on each node what came of its last run. To be called once. */
-export function followRuns() {
-  api.addEventListener("model_studio.told", ({ detail }) => conclude(detail.node, detail.text));
-  api.addEventListener("execution_cached", ({ detail }) => {
-    for (const id of detail.nodes) conclude(id, say("label.unchanged"));
-  });
-}
-
 /**
+ * What a node of the graph on the screen tells of its run.
  * @param {string} id of a node in a run: those of the subgraphs around it and its own, as "12:5"
  * @param {string} text
  */
-function conclude(id, text) {
+export function showOutcome(id, text) {
   /** @type {Comfy.Node | null | undefined} */
   let node;
   for (const own of id.split(":")) node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
   if (!node || !find(node, LABEL)) return; // not ours, or gone
   part(node, "outcome").textContent = text;
-  const told = find(node, PROGRESS);
-  if (told) told.value = ""; // some pages leave ComfyUI's own text where it was: once is enough
   node.setDirtyCanvas(true, true);
 }
 
