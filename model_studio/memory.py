@@ -14,7 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from .errors import ConfigurationError, TaskTimeout
 from .ledger import LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable, Order, new_entry
-from .waiting import DeadlinePassed, Waiting, start
+from .threads import file_work, start
+from .waiting import DeadlinePassed, Waiting
 from .words import Text
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class Memory:
             if self._lost_sight:
                 return None
             try:
-                result = await asyncio.wrap_future(start(function, *args, **kwargs))
+                result = await asyncio.wrap_future(file_work(function, *args, **kwargs))
             except (LedgerUnavailable, OSError) as error:
                 self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
             else:
@@ -205,7 +206,7 @@ class Shelf:
         file = self.entry.files.get(number)
         if file is None:
             return None
-        return await asyncio.wrap_future(start(self.memory.ledger.store.read, file))
+        return await asyncio.wrap_future(file_work(self.memory.ledger.store.read, file))
 
     async def put(self, number: int, content: bytes) -> None:
         """Keeps a picture that came whole."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,12 +15,14 @@ import comfy.model_management
 import folder_paths
 import torch
 from comfy_api.latest import io
+from comfy_execution.utils import get_executing_context
 
 from ..model_studio.errors import ModelStudioError
 from ..model_studio.info import NEW, RESUMED, STORED
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
-from ..model_studio.waiting import Interrupted, Waiting, start
+from ..model_studio.threads import start
+from ..model_studio.waiting import Interrupted, Waiting
 from ..model_studio.words import Text, join, money, translate
 from . import board
 from .language import in_users_language, words
@@ -52,7 +54,8 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     line = board.begin(node)
     try:
         with in_users_language():
-            yield Waiting(timeout, comfy.model_management.processing_interrupted, line.show)
+            # Of a list, one node makes many runs: they stand in line as one.
+            yield Waiting(timeout, comfy.model_management.processing_interrupted, line.show, party=_party())
     except ModelStudioError as error:
         line.end(error.what)
         raise
@@ -60,6 +63,11 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
         line.end(Text("canceled"))
         # Not throw_exception_if_processing_interrupted: it clears the flag, and other waiting nodes would go on.
         raise comfy.model_management.InterruptProcessingException from None
+
+
+def _party() -> Hashable:
+    context = get_executing_context()
+    return context and (context.prompt_id, context.node_id)
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], summary: str) -> str:

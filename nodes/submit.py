@@ -42,7 +42,8 @@ class SubmitText2Image(io.ComfyNode):
     @classmethod
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
         with running(cls, PATIENCE) as waiting:
-            task_id, info = await studio().submit(plan(TASK_MODELS, call_mode="async", **inputs), waiting)
+            request = await plan(TASK_MODELS, waiting, call_mode="async", **inputs)
+            task_id, info = await studio().submit(request, waiting)
         told = finish(cls, info, Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id))
         # In the history too: whoever queued this node alone through the API finds the id there.
         return io.NodeOutput(task_id, told, ui={"text": (task_id,)})
