@@ -78,31 +78,12 @@ def test_what_is_no_id(text: str) -> None:
 
 ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}", fullmatch=True).filter(tasks.is_id)
 ids = ids.filter(lambda text: not text.lower().startswith("task"))
-around = st.sampled_from(
-    [
-        *(("", ""), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("«", "»"), ("`", "`")),
-        *(
-            ("[", "]"),
-            ("(", ")"),
-            ("<", ">"),
-            ("（", "）"),
-            ("【", "】"),
-            ("\u200b", "\u200b"),
-            ("\ufeff", ""),
-            ("", "."),
-        ),
-        *(
-            ("", "."),
-            ("", "。"),
-            ("", "!"),
-            ("\u00a0", "\u00a0"),
-            ("\u2060", "\u200d"),
-            ("task_id=", ""),
-            ("task_id: ", ""),
-        ),
-        *(("https://dashscope-intl.aliyuncs.com/api/v1/tasks/", end) for end in ("", "/")),
-    ]
-)
+PAIRS = "“” ‘’ 「」 『』 «» `` [] () <> （） 【】 ''"
+ADDRESS = "https://dashscope-intl.aliyuncs.com/api/v1/tasks/"
+before_and_behind = [*map(tuple, PAIRS.split()), ('"', '"'), *(("", end) for end in ".。!"), ("\ufeff", "")]
+before_and_behind += [("\u2060", "\u200d"), ("\u200b", "\u200b"), ("\u00a0", "\u00a0")]
+before_and_behind += [("task_id=", ""), ("task_id: ", ""), (ADDRESS, ""), (ADDRESS, "/")]
+around = st.sampled_from(before_and_behind)
 between = st.sampled_from([",", ", ", "\n", "\r\n", " ", "\t", "，", "；", "、", ";", "\u3000", "\u00a0", "\u2028"])
 wrapped = st.tuples(ids, st.lists(around, max_size=3), between)
 
