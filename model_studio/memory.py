@@ -59,10 +59,13 @@ class Memory:
         Without reuse nobody waits. Raises TaskTimeout, Interrupted.
         """
         while True:
-            with contextlib.ExitStack() as claim:
-                if self._is_ours(fingerprint, claim):
+            claim = contextlib.ExitStack()
+            try:
+                if await self._is_ours(fingerprint, claim):
                     yield
                     return
+            finally:
+                await asyncio.wrap_future(file_work(claim.close))
             waiting.tell(Text("waiting for the same request of another run,"))
             try:
                 await waiting.sleep(CLAIM_PAUSE)
@@ -72,11 +75,12 @@ class Memory:
                     Text("Nothing was sent. Run again: its pictures will be in the store, or its task is taken up."),
                 ) from None
 
-    def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
+    async def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
         if not self.rules.reuse:
             return True
         try:
-            return claim.enter_context(self.ledger.claims.attempt(fingerprint))
+            attempt = self.ledger.claims.attempt(fingerprint)
+            return await asyncio.wrap_future(file_work(claim.enter_context, attempt))
         except (OSError, NotImplementedError) as error:
             self.note(Text("Equal requests of other runs cannot be seen: {reason}.", reason=_why(error)))
             return True
