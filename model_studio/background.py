@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from .errors import ModelStudioError
+from .threads import start
 from .waiting import SLICE, Interrupted, Waiting
 
 log = logging.getLogger(__name__)
@@ -28,22 +30,40 @@ class Background:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch = _Watch()
 
     async def attend(self, work: Callable[[Waiting], Coroutine[Any, Any, T]], waiting: Waiting) -> T:
         """Begins `work` and waits for its result in the caller's loop, where its progress is shown.
 
-        `work` gets waits of its own with the same time-out and clock. When the caller leaves, by Cancel or because its
-        task was canceled, they are told so; what to do then is for the work to decide. Raises what `work` raises, and
-        Interrupted within a tenth of a second.
+        `work` gets waits of its own with the same time-out, clock and party. When the caller leaves, by Cancel or
+        because its task was canceled, they are told so; what to do then is for the work to decide. Raises what `work`
+        raises, and Interrupted within a tenth of a second.
         """
-        own = waiting.apart(asyncio.get_running_loop())
-        future = asyncio.run_coroutine_threadsafe(work(own), self._running())
+        caller, loop = asyncio.get_running_loop(), self._running()
+        own, ended = waiting.apart(caller), asyncio.Event()
+        future = asyncio.run_coroutine_threadsafe(work(own), loop)
+
+        def wake(_: object = None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended with its prompt
+                caller.call_soon_threadsafe(ended.set)
+
+        def cancel() -> None:
+            own.cancel()
+            loop.call_soon_threadsafe(own.look)
+            wake()
+
+        future.add_done_callback(wake)
         try:
-            return await _result(future, waiting)
+            with self._watch.over(waiting.cancel_asked, cancel):
+                await ended.wait()
+            if not future.done():
+                raise Interrupted
+            return future.result()
         except BaseException:
             if not future.done():
                 # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
                 own.leave(canceled=waiting.interrupted())
+                loop.call_soon_threadsafe(own.look)
                 future.add_done_callback(_tell_log)
             raise
 
@@ -55,21 +75,41 @@ class Background:
             return self._loop
 
 
-async def _result(future: Future[T], waiting: Waiting) -> T:
-    """The result, watched from another loop; that loop may be closed when it comes."""
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+class _Watch:
+    """Looks for Cancel, once for all runs that ask in the same way: thousands, each by itself, would do little else.
 
-    def wake(future: Future[T]) -> None:
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(ended.set)
+    In a thread, since the loops of the runs may be held up.
+    """
 
-    future.add_done_callback(wake)
-    while not future.done():
-        if waiting.interrupted():
-            raise Interrupted
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(ended.wait(), SLICE)
-    return future.result()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: dict[Callable[[], bool], set[Callable[[], None]]] = {}
+
+    @contextlib.contextmanager
+    def over(self, cancel_asked: Callable[[], bool], cancel: Callable[[], None]) -> Iterator[None]:
+        """Inside, `cancel` is called from a thread, again and again, while it is asked for."""
+        with self._lock:
+            if not self._watched:
+                start(self._look)
+            self._watched.setdefault(cancel_asked, set()).add(cancel)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched[cancel_asked].discard(cancel)
+
+    def _look(self) -> None:
+        while watched := self._still_watched():
+            for cancel_asked, cancels in watched:
+                if cancel_asked():
+                    for cancel in cancels:
+                        cancel()
+            time.sleep(SLICE)
+
+    def _still_watched(self) -> list[tuple[Callable[[], bool], list[Callable[[], None]]]]:
+        with self._lock:
+            self._watched = {asked: cancels for asked, cancels in self._watched.items() if cancels}
+            return [(asked, list(cancels)) for asked, cancels in self._watched.items()]
 
 
 def _tell_log(future: Future[Any]) -> None:

@@ -10,8 +10,9 @@ from .answers import Drawn, words
 from .errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from .pictures import Picture
 from .regions import ApiHost
+from .threads import start
 from .transport import Transport
-from .waiting import DeadlinePassed, Waiting, start
+from .waiting import DeadlinePassed, Waiting
 from .words import Text
 
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took

@@ -14,7 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from .errors import ConfigurationError, TaskTimeout
 from .ledger import LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable, Order, new_entry
-from .waiting import DeadlinePassed, Waiting, start
+from .threads import file_work, start
+from .waiting import DeadlinePassed, Waiting
 from .words import Text
 
 log = logging.getLogger(__name__)
@@ -58,10 +59,13 @@ class Memory:
         Without reuse nobody waits. Raises TaskTimeout, Interrupted.
         """
         while True:
-            with contextlib.ExitStack() as claim:
-                if self._is_ours(fingerprint, claim):
+            claim = contextlib.ExitStack()
+            try:
+                if await self._is_ours(fingerprint, claim):
                     yield
                     return
+            finally:
+                await asyncio.wrap_future(file_work(claim.close))
             waiting.tell(Text("waiting for the same request of another run,"))
             try:
                 await waiting.sleep(CLAIM_PAUSE)
@@ -71,11 +75,12 @@ class Memory:
                     Text("Nothing was sent. Run again: its pictures will be in the store, or its task is taken up."),
                 ) from None
 
-    def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
+    async def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
         if not self.rules.reuse:
             return True
         try:
-            return claim.enter_context(self.ledger.claims.attempt(fingerprint))
+            attempt = self.ledger.claims.attempt(fingerprint)
+            return await asyncio.wrap_future(file_work(claim.enter_context, attempt))
         except (OSError, NotImplementedError) as error:
             self.note(Text("Equal requests of other runs cannot be seen: {reason}.", reason=_why(error)))
             return True
@@ -164,7 +169,7 @@ class Memory:
             if self._lost_sight:
                 return None
             try:
-                result = await asyncio.wrap_future(start(function, *args, **kwargs))
+                result = await asyncio.wrap_future(file_work(function, *args, **kwargs))
             except (LedgerUnavailable, OSError) as error:
                 self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
             else:
@@ -205,7 +210,7 @@ class Shelf:
         file = self.entry.files.get(number)
         if file is None:
             return None
-        return await asyncio.wrap_future(start(self.memory.ledger.store.read, file))
+        return await asyncio.wrap_future(file_work(self.memory.ledger.store.read, file))
 
     async def put(self, number: int, content: bytes) -> None:
         """Keeps a picture that came whole."""

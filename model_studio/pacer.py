@@ -1,7 +1,7 @@
 """The limits of an account, kept by all runs of this process together.
 
 Without it, runs that start at once would all be refused, and each would try again by itself. All runs share one event
-loop, so nothing here is locked; time is that of the runs' clock.
+loop, so nothing here is locked; time is that of the runs' clock. Who waits stands in a `line`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .catalog.model import RateLimit
 from .exchange import Answer, is_number
-from .waiting import SLICE, Interrupted, Waiting
+from .line import Line, Places
+from .waiting import Waiting
 from .words import Text
 
 QUERIES = RateLimit(20, 1)  # reading, canceling and listing tasks, per account (documentation: Rate limits)
+
+REQUESTS = 100  # that one party works at
 
 # Seconds added to a window, at most a quarter of it: the service counts arrivals, and two requests may arrive closer
 # together than they were sent. Submissions differ by the making of a connection each; queries go over kept ones.
@@ -38,18 +42,6 @@ MOST_TOLD_SUBMITS = 1_000_000
 LONGEST_TOLD_PERIOD = 3600.0
 
 HISTORY = 60.0  # seconds that turns are remembered whatever the limit, which may change: the longest published window
-SHOWN_FROM = 1.0  # seconds; shorter waits are not worth a word
-_TICK = 0.005  # seconds, the shortest pause of a run that is not the first in line
-
-
-@dataclass(eq=False)
-class _Stand:
-    """One wait in a line; a run that reads several tasks at once has several."""
-
-    waiting: Waiting
-
-
-_Line = deque[_Stand]
 
 
 class Gate:
@@ -63,10 +55,9 @@ class Gate:
         self._given: RateLimit | None = None
         self._fixed = False
         self._told: tuple[int, float] | None = None
-        self._line: _Line = deque()
+        self._line = Line(self._left, _turn_text)
         self._turns: deque[float] = deque()  # when the last ones were given
-        self._place_line: _Line = deque()
-        self._at_work = 0
+        self._at_work = Places(self._places, _place_text)
         self._refusals = 0  # in a row
         self._paused = -math.inf  # when the newest pause began
         self._resumes = -math.inf  # when it ends
@@ -84,14 +75,16 @@ class Gate:
 
     def follow(self, limit: RateLimit | None, *, fixed: bool) -> None:
         """Keeps this limit from now on, also for those in line. `fixed`: whatever the service tells of its own."""
-        self._given, self._fixed = limit, fixed
+        if (limit, fixed) != (self._given, self._fixed):
+            self._given, self._fixed = limit, fixed
+            self._call()
 
     async def turn(self, waiting: Waiting) -> float:
-        """Waits, first come first served, until one more request may be sent; no time-out runs meanwhile.
+        """Waits, the parties in turns, until one more request may be sent; no time-out runs meanwhile.
 
         The time at which the turn was given, which `refused` and `accepted` ask for. Raises Interrupted.
         """
-        await _stand(self._line, waiting, lambda position: self._left(position, waiting.clock.now()), _turn_text)
+        await self._line.stand(waiting)
         now = waiting.clock.now()
         self._turns.append(now)
         kept = max(HISTORY, self._window())
@@ -99,20 +92,9 @@ class Gate:
             self._turns.popleft()
         return now
 
-    @asynccontextmanager
-    async def place(self, waiting: Waiting) -> AsyncIterator[None]:
+    def place(self, waiting: Waiting) -> AbstractAsyncContextManager[None]:
         """Inside, the run has one of the places for tasks at work; waits for it like `turn`. Raises Interrupted."""
-        await _stand(
-            self._place_line,
-            waiting,
-            lambda position: 0 if self._at_work < self._places() else math.inf,
-            lambda seconds: _place_text(self._places()),
-        )
-        self._at_work += 1
-        try:
-            yield
-        finally:
-            self._at_work -= 1
+        return self._at_work.one(waiting)
 
     def refused(self, answer: Answer | None, sent: float, now: float) -> float:
         """The service said 429 to a request of the turn given at `sent`: nobody gets a turn for the seconds returned.
@@ -135,10 +117,18 @@ class Gate:
         """The service took the request of the turn given at `sent`; its answer may tell the account's real limit."""
         if sent > self._paused:
             self._refusals = 0
-        self._told = _told(answer) or self._told
+        told = _told(answer) or self._told
+        if told != self._told:
+            self._told = told
+            self._call()
+
+    def _call(self) -> None:
+        """The limit is another."""
+        self._line.call()
+        self._at_work.line.call()
 
     def _left(self, position: int, now: float) -> float:
-        """Seconds until the turn of the run at this position in the line (0: the first), as things stand."""
+        """Seconds until the turn at this position in the line (0: the first), as things stand."""
         limit = self.limit
         turn = max(now, self._resumes)
         if limit is not None:
@@ -170,6 +160,7 @@ class Pacer:
     def __init__(self) -> None:
         self._submits: dict[tuple[str, str, str], Gate] = {}
         self._queries: dict[str, Gate] = {}
+        self._requests: WeakValueDictionary[Hashable, Places] = WeakValueDictionary()
 
     def submits(
         self, account: str, region: str, model_id: str, limit: RateLimit | None, *, fixed: bool = False
@@ -189,31 +180,9 @@ class Pacer:
         gate.follow(QUERIES if limited else None, fixed=True)
         return gate
 
-
-async def _stand(line: _Line, waiting: Waiting, left: Callable[[int], float], text: Callable[[float], Text]) -> None:
-    """Waits until the run is the first in line and nothing is left to wait for; uncounted, and shown on the node.
-
-    `left`: seconds that a position in the line has to wait, infinite where nobody knows; `text`: shows them.
-    Raises Interrupted; however it ends, the run has left the line.
-    """
-    if waiting.interrupted():  # also where there is nothing to wait for
-        raise Interrupted
-    stand = _Stand(waiting)
-    line.append(stand)
-    try:
-        with waiting.uncounted():
-            while (position := line.index(stand)) > 0 or left(0) > 0:
-                seconds = left(position)
-                if seconds >= SHOWN_FROM and _is_last_of_its_run(stand, line):
-                    waiting.tell(text(seconds), timed=False)
-                await waiting.sleep(min(max(seconds, _TICK), SLICE))
-    finally:
-        line.remove(stand)
-
-
-def _is_last_of_its_run(stand: _Stand, line: _Line) -> bool:
-    """Whether a run waits no longer than this; several waits of one run would show their seconds in turns."""
-    return next(other for other in reversed(line) if other.waiting is stand.waiting) is stand
+    def requests(self, party: Hashable) -> Places:
+        """Places for the requests that a party works at, whatever the limits: each takes a thread and open files."""
+        return self._requests.setdefault(party, Places(lambda: REQUESTS, _requests_text))
 
 
 def _turn_text(seconds: float) -> Text:
@@ -224,6 +193,10 @@ def _place_text(places: float) -> Text:
     if places == 1:
         return Text("waiting for a free place, 1 task at a time")
     return Text("waiting for a free place, {places:.0f} tasks at a time", places=places)
+
+
+def _requests_text(places: float) -> Text:
+    return Text("waiting for a free place, {places:.0f} requests at a time", places=places)
 
 
 def _retry_after(answer: Answer | None) -> float:

@@ -20,7 +20,7 @@ from .api import Api
 from .background import Background
 from .collecting import collect
 from .credentials import find_key
-from .drawing import Drawing
+from .drawing import Drawing, Outcome
 from .errors import InvalidRequest, TasksRefused
 from .key_check import KeyCheck
 from .ledger import Ledger, LedgerUnavailable
@@ -29,8 +29,9 @@ from .pacer import Pacer
 from .pictures import Picture
 from .regions import api_host
 from .request import ImageRequest
+from .threads import file_work, in_time
 from .transport import Transport
-from .waiting import Waiting, start
+from .waiting import Waiting
 from .words import Text
 
 
@@ -63,11 +64,14 @@ class Studio:
         self._untidy = True  # as earlier processes left the folder
 
     def region(self, region: str) -> str:
-        """The real region behind a node's `region`. Raises InvalidRequest, ConfigurationError."""
+        """The real region behind a node's `region`. Blocking. Raises InvalidRequest, ConfigurationError."""
         return api_host(region, self._environ, self._folder).region
 
     def task_ids(self, text: str) -> list[str]:
-        """The ids in a text (see tasks.parse_ids). Raises InvalidRequest; where there is none, with the last tasks."""
+        """The ids in a text (see tasks.parse_ids). Blocking: where there is none, the error names the last tasks.
+
+        Raises InvalidRequest.
+        """
         if ids := tasks.parse_ids(text):
             return ids
         raise InvalidRequest(
@@ -77,6 +81,19 @@ class Studio:
                 tasks=recent.tasks_text(self.ledger, settings.store_limit(self._environ)),
             ),
         )
+
+    async def task_ids_soon(self, text: str) -> list[str]:
+        """The same, without the last tasks should the ledger not answer in time."""
+        if ids := tasks.parse_ids(text):
+            return ids
+        await in_time(self.task_ids, text)
+        raise InvalidRequest(
+            Text("There is no task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
+        )
+
+    async def region_of(self, region: str, waiting: Waiting) -> str:
+        """`region` for a run, whose user may cancel it. Raises InvalidRequest, ConfigurationError, Interrupted."""
+        return await self._background.attend(lambda own: own.outlast(file_work(self.region, region)), waiting)
 
     async def generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         """Draws what was asked for, or finds it in the ledger, and brings it here.
@@ -99,34 +116,24 @@ class Studio:
 
     async def check_key(self, region: str) -> KeyCheck:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""
-        return await self._background.attend(
-            lambda own: key_check.check(self._transport, self._api(region), own), Waiting(key_check.TIMEOUTS.total)
-        )
+
+        async def check(own: Waiting) -> KeyCheck:
+            return await key_check.check(self._transport, await self._api(region), own)
+
+        return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
 
     async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
         """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""
         budgets, reuse = settings.daily_budget(self._environ), settings.reuse(self._environ)
-        return await asyncio.wrap_future(start(overview.page, self.ledger, budgets, reuse, limit, before, search))
+        return await asyncio.wrap_future(file_work(overview.page, self.ledger, budgets, reuse, limit, before, search))
 
     async def thumbnail(self, entry_id: int, number: int) -> bytes | None:
         """A stored picture as a small JPEG, None where there is none. Raises LedgerUnavailable."""
-        return await asyncio.wrap_future(start(overview.thumbnail, self.ledger, entry_id, number))
+        return await asyncio.wrap_future(file_work(overview.thumbnail, self.ledger, entry_id, number))
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
-        api = self._api(request.region)
-        access = (_digest(api), request.region, request.model.ids[request.region])
-        if access in self._sync_only and request.other_endpoint:
-            request = request.by_sync_call()
-        drawing = await self._drawing(api, request, waiting)
-        try:
-            outcome = await drawing.draw()
-        except TasksRefused:
-            if request.other_endpoint is None:
-                raise
-            self._sync_only.add(access)
-            request = request.by_sync_call()
-            drawing = await self._drawing(api, request, waiting)
-            outcome = await drawing.draw()
+        async with self._pacer.requests(waiting.party).one(waiting):
+            request, outcome, drawing = await self._draw(request, waiting)
         entry, got = outcome.entry, outcome.pictures
         told = {
             **info.of_request(request),
@@ -142,8 +149,9 @@ class Studio:
         return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told)
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
-        drawing = await self._drawing(self._api(request.region), request, waiting)
-        entry, source = await drawing.submit()
+        async with self._pacer.requests(waiting.party).one(waiting):
+            drawing = await self._drawing(await self._api(request.region), request, waiting)
+            entry, source = await drawing.submit()
         assert entry.task_id is not None
         told = {
             **info.of_request(request),
@@ -159,7 +167,7 @@ class Studio:
         return entry.task_id, told
 
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
-        api = self._api(region)
+        api = await self._api(region)
         memory = self._memory()
         account = await memory.account(api.key.value)
         found = await collect(self._transport, api, task_ids, account, memory, waiting)
@@ -177,6 +185,21 @@ class Studio:
             "notes": [*(error.text for error in found.errors), *found.notes, *memory.notes],
         }
         return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
+
+    async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[ImageRequest, Outcome, Drawing]:
+        """The request as it was sent in the end, and what came of it."""
+        api = await self._api(request.region)
+        access = (_digest(api), request.region, request.model.ids[request.region])
+        if access in self._sync_only and request.other_endpoint:
+            request = request.by_sync_call()
+        drawing = await self._drawing(api, request, waiting)
+        try:
+            return request, await drawing.draw(), drawing
+        except TasksRefused:
+            if request.other_endpoint is None:
+                raise
+        self._sync_only.add(access)
+        return await self._draw(request, waiting)
 
     async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
         memory = self._memory()
@@ -197,13 +220,16 @@ class Studio:
         rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
         if self._untidy:
             self._untidy = False
-            start(_tidy, self.ledger, rules)
+            file_work(_tidy, self.ledger, rules)
         return Memory(self.ledger, rules)
 
-    def _api(self, region: str) -> Api:
-        host = api_host(region, self._environ, self._folder)
-        api = Api(host, find_key(host.region, self._environ, self._folder))
+    async def _api(self, region: str) -> Api:
+        api = await asyncio.wrap_future(file_work(self._access, region))
         return replace(api, queries=self._pacer.queries(_digest(api), settings.pace(self._environ).limits_queries))
+
+    def _access(self, region: str) -> Api:
+        host = api_host(region, self._environ, self._folder)
+        return Api(host, find_key(host.region, self._environ, self._folder))
 
 
 def _tidy(ledger: Ledger, rules: Rules) -> None:

@@ -19,7 +19,16 @@ WORDS = {PENDING: Text("queued"), RUNNING: Text("running")}
 # Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
 _SCHEDULE = ((30, 3), (120, 5))
 _LATER = 10
+MOST_IDS = 100  # of one Task Poller: the service answers 20 questions a second
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_NO_ID = ("none", "null", "undefined", "nan")  # what programs write where there is nothing
+_QUOTES = "\"'`“”„‟‘’‚‛«»「」『』"
+_NO_WIDTH = "\u00ad\u180e\u200b-\u200f\u2060\ufeff"
+_BETWEEN = re.compile(rf"[\s{_NO_WIDTH}{_QUOTES}\\,;，；、()\[\]}}<>（）［］【】〈〉《》]+")
+_ENDS = ".!?。！？…/"  # of a sentence, or of a URL
+_URL = re.compile(r"https?://[^\s/]+/api/v\d+/tasks/")
+_NAME = re.compile(rf"\btask[_ ]?ids?[{_QUOTES}]*\s*[:：=]", re.IGNORECASE)
+_NAMED = re.compile(rf"\btask_id[\\{_QUOTES}]+\s*:\s*[\\{_QUOTES}]*([^\s\\{_QUOTES},}}]+)")
 
 
 def poll_delay(elapsed: float) -> float:
@@ -28,23 +37,40 @@ def poll_delay(elapsed: float) -> float:
 
 
 def parse_ids(text: str) -> list[str]:
-    """Task ids from a text with commas, blanks or line ends between them; each once, in order. There may be none.
+    """Task ids from a text, each once, in order; there may be none.
 
-    Raises InvalidRequest where one has characters that no id has.
+    They stand between commas, blanks or line ends, quoted or bracketed as they were copied, in URLs, or in the
+    service's JSON. Raises InvalidRequest for what is no id, and for too many.
     """
-    ids = list(dict.fromkeys(part for part in re.split(r"[\s,;，；\"']+", text) if part))
+    ids = list(dict.fromkeys(_in_json(text) if "{" in text else _in_words(text)))
     for task_id in ids:
         if not is_id(task_id):
             raise InvalidRequest(
                 Text("{id!r} is no task id.", id=task_id[:60]),
                 Text("Enter the ids alone; they look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa."),
             )
+    if len(ids) > MOST_IDS:
+        raise InvalidRequest(
+            Text("{count} task ids are too many for one Task Poller.", count=len(ids)),
+            Text("It takes up to {most}. Put the others into another Task Poller.", most=MOST_IDS),
+        )
     return ids
+
+
+def _in_json(text: str) -> list[str]:
+    """What answers of the service, or parts of them, call a task id: all else in them is none."""
+    return _NAMED.findall(text) or [text.strip()]
+
+
+def _in_words(text: str) -> list[str]:
+    bare = _NAME.sub(" ", _URL.sub(" ", text))
+    parts = (part.rstrip(_ENDS) for part in _BETWEEN.split(bare))
+    return [part for part in parts if part]
 
 
 def is_id(text: str) -> bool:
     """Whether a text can be a task id; anything else must not get into a URL."""
-    return _TASK_ID.fullmatch(text) is not None
+    return _TASK_ID.fullmatch(text) is not None and text.lower() not in _NO_ID
 
 
 def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError | None:

@@ -41,7 +41,8 @@ from .exchange import (
 from .pacer import Gate
 from .peers import NotPublic
 from .regions import is_vendor_host
-from .waiting import DeadlinePassed, Waiting, start
+from .threads import start
+from .waiting import DeadlinePassed, Waiting
 from .words import Text
 
 T = TypeVar("T")

@@ -1,26 +1,23 @@
-"""How a run waits: work in threads of our own, pauses, and an eye on Cancel in both.
-
-asyncio's default executor has few threads on small machines (six on two cores), so that many nodes would wait for
-each other; here every piece of work has its own.
-"""
+"""How a run waits: for the clock, for work in threads, for its turn; with an eye on Cancel in all of them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from .threads import start
 from .words import Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SLICE = 0.1  # seconds between two looks at Cancel
+REFRESH = 1.0  # seconds in which what is shown follows the clock, where somebody else looks for Cancel
 
 
 class Interrupted(Exception):
@@ -42,8 +39,9 @@ class Clock:
         """Seconds, from no particular start, never going back."""
         return time.monotonic()
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def sleep(self, seconds: float, until: asyncio.Future[Any]) -> None:
+        """Pauses, but not longer than `until` is open."""
+        await asyncio.wait({until}, timeout=None if seconds == math.inf else seconds)
 
 
 class Phase:
@@ -75,6 +73,7 @@ class Waiting:
 
     timeout      seconds until the deadline
     show         called with the phase's text and fraction (0…1) whenever the text changes
+    party        what stands in line as one; this run where None is given
     """
 
     def __init__(
@@ -83,13 +82,17 @@ class Waiting:
         interrupted: Callable[[], bool] = lambda: False,
         show: Callable[[str, float], None] = lambda text, fraction: None,
         clock: Clock | None = None,
+        party: Hashable | None = None,
     ) -> None:
         self.clock = clock or Clock()
+        self.party: Hashable = self if party is None else party
         self.timeout = timeout
         self.started = self.clock.now()
         self.deadline = self.started + timeout
-        self._interrupted = interrupted
+        self.cancel_asked = interrupted
         self._show = show
+        self._look_after = SLICE
+        self._pauses: set[asyncio.Future[Any]] = set()
         self.left = False  # whether nobody waits for this run any more
         self._canceled = False
         self._heeds_leaving = self._heeds_cancel = True
@@ -111,9 +114,19 @@ class Waiting:
                 if not own.left:
                     loop.call_soon_threadsafe(self._show, text, fraction)
 
-        # Looks for Cancel itself: what clears ComfyUI's flag may hold up the caller's loop.
-        own = Waiting(self.timeout, lambda: not own.left and self._interrupted(), show, self.clock)
+        own = Waiting(self.timeout, lambda: not own.left and self.cancel_asked(), show, self.clock, self.party)
+        own._look_after = math.inf  # whoever asked for it looks for Cancel, and calls `look`
         return own
+
+    def look(self) -> None:
+        """Ends all pauses early, for a look whether the run is to end. Called in the loop of the run."""
+        for pause in self._pauses:
+            if not pause.done():
+                pause.set_result(None)
+
+    def cancel(self) -> None:
+        """The user asked to stop."""
+        self._canceled = True
 
     def leave(self, *, canceled: bool) -> None:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
@@ -122,7 +135,7 @@ class Waiting:
 
     def interrupted(self) -> bool:
         """Whether the run is to end: the user asked for it, or nobody waits for it; as far as that is heeded now."""
-        self._canceled = self._canceled or self._interrupted()
+        self._canceled = self._canceled or self.cancel_asked()
         return (self._heeds_cancel and self._canceled) or (self._heeds_leaving and self.left)
 
     def heed_leaving(self) -> None:
@@ -170,9 +183,14 @@ class Waiting:
         """Pauses, but not beyond the deadline. Raises Interrupted or DeadlinePassed."""
         end = self.clock.now() + seconds
         while (left := min(end, self._last_moment()) - self.clock.now()) > 0:
-            self._check()
-            await self.clock.sleep(min(left, SLICE))
+            await self.pause(min(left, REFRESH))
         self._check()
+
+    async def pause(self, seconds: float, until: asyncio.Future[Any] | None = None) -> None:
+        """So many seconds, or less: until there is something to look at. Raises Interrupted or DeadlinePassed."""
+        self._check()
+        with self._ended_by_look(until) as ends:
+            await self.clock.sleep(min(seconds, self._look_after), ends)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs; it then runs on unheard."""
@@ -185,9 +203,7 @@ class Waiting:
         try:
             while not waited.done():
                 self._check()
-                if time.monotonic() > end:
-                    raise TimeoutError
-                await asyncio.wait({waited}, timeout=SLICE)
+                await self._look_later(waited, end)
             return waited.result()
         finally:
             # Ends work that has not begun; work under way goes on, but no longer reports to this event loop,
@@ -198,13 +214,31 @@ class Waiting:
         """The result of a `start`, whoever leaves and whatever the deadline; TimeoutError after `within` seconds."""
         waited = asyncio.wrap_future(future)
         end = time.monotonic() + within
-        while not waited.done():
-            self._refresh()
-            if time.monotonic() > end:
-                waited.cancel()  # it runs on, unheard
-                raise TimeoutError
-            await asyncio.wait({waited}, timeout=SLICE)
-        return waited.result()
+        try:
+            while not waited.done():
+                self._refresh()
+                await self._look_later(waited, end)
+            return waited.result()
+        finally:
+            waited.cancel()  # where it was left: it runs on, unheard
+
+    async def _look_later(self, waited: asyncio.Future[Any], end: float) -> None:
+        """Until there is something to look at. Raises TimeoutError where `end` has passed."""
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        with self._ended_by_look() as ends:
+            seconds = min(left, self._look_after, REFRESH)
+            await asyncio.wait({waited, ends}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    @contextlib.contextmanager
+    def _ended_by_look(self, pause: asyncio.Future[Any] | None = None) -> Iterator[asyncio.Future[Any]]:
+        ends = pause or asyncio.get_running_loop().create_future()
+        self._pauses.add(ends)
+        try:
+            yield ends
+        finally:
+            self._pauses.discard(ends)
 
     def _check(self) -> None:
         self._refresh()
@@ -222,22 +256,3 @@ class Waiting:
         if text != self._shown:
             self._shown = text
             self._show(text, self._phase.fraction(now))
-
-
-def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Begins `function` in a thread of its own.
-
-    A daemon: a sync call may take minutes, and must not keep ComfyUI from stopping when its user wants it to.
-    """
-    future: Future[T] = Future()
-
-    def work() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(function(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="model-studio", daemon=True).start()
-    return future

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -16,12 +16,14 @@ import comfy.model_management
 import folder_paths
 import torch
 from comfy_api.latest import io
+from comfy_execution.utils import get_executing_context
 
 from ..model_studio.errors import ModelStudioError
 from ..model_studio.outcomes import Drawn, Outcome
 from ..model_studio.pictures import to_float
 from ..model_studio.studio import Result, Studio
-from ..model_studio.waiting import Interrupted, Waiting, start
+from ..model_studio.threads import start
+from ..model_studio.waiting import Interrupted, Waiting
 from ..model_studio.words import Text, translate
 from . import board
 from .language import in_users_language, words
@@ -54,7 +56,8 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     interrupted = comfy.model_management.processing_interrupted
     try:
         with in_users_language():
-            yield Waiting(timeout, interrupted, line.show)
+            # Of a list, one node makes many runs: they stand in line as one.
+            yield Waiting(timeout, interrupted, line.show, party=_party())
     except ModelStudioError as error:
         line.end(Outcome(said=error.what, failed=True))
         raise
@@ -65,6 +68,11 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     except BaseException:  # ComfyUI ends a node's siblings so, after Cancel and after an error
         line.end(_CANCELED if interrupted() else Outcome(said=Text("stopped")))
         raise
+
+
+def _party() -> Hashable:
+    context = get_executing_context()
+    return context and (context.prompt_id, context.node_id)
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> str:

@@ -10,6 +10,8 @@ from ..model_studio import catalog, request
 from ..model_studio.catalog import ASPECT_RATIOS, Model
 from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
+from ..model_studio.threads import in_time
+from ..model_studio.waiting import Waiting
 from .comfyui import studio
 from .language import in_users_language
 
@@ -160,11 +162,12 @@ def image_outputs() -> list[io.Output]:
 def constant_checks(models: tuple[Model, ...]) -> Any:
     """A `validate_inputs` for a node with `picture_inputs`: what is known while the graph is validated.
 
-    Linked values arrive as None and are checked by `plan` when the node runs. It raises InvalidRequest rather than
+    Linked values arrive as None and are checked by `plan` when the node runs, and so is what the disk does not tell in
+    time; ComfyUI's server waits for this, and goes on with all else. It raises InvalidRequest rather than
     returning its text, because ComfyUI repeats a returned text for each argument.
     """
 
-    def validate_inputs(
+    async def validate_inputs(
         cls: type[io.ComfyNode],
         prompt: str | None = None,
         model: str | None = None,
@@ -178,7 +181,7 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
         with in_users_language():
             if prompt is not None:
                 request.check_prompt(prompt)
-            real_region = studio().region(region) if region is not None else None
+            real_region = None if region is None else await in_time(studio().region, region)
             if model is None:
                 return True
             given = {"aspect_ratio": aspect_ratio, "width": width, "height": height, "n": n, "call_mode": call_mode}
@@ -189,11 +192,12 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
     return classmethod(validate_inputs)
 
 
-def plan(
-    models: tuple[Model, ...], region: str, call_mode: str, unique_id: object = None, **inputs: Any
+async def plan(
+    models: tuple[Model, ...], waiting: Waiting, region: str, call_mode: str, unique_id: object = None, **inputs: Any
 ) -> ImageRequest:
-    """The checked request for the inputs of `picture_inputs`. Raises InvalidRequest, ConfigurationError.
+    """The checked request for the inputs of `picture_inputs`. Raises ModelStudioError, Interrupted.
 
     `unique_id`: a number that programs which export graphs as Python code hand to every node.
     """
-    return request.plan(models=models, region=studio().region(region), call_mode=call_mode, **inputs)
+    real_region = await studio().region_of(region, waiting)
+    return request.plan(models=models, region=real_region, call_mode=call_mode, **inputs)

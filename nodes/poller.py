@@ -35,14 +35,14 @@ class TaskPoller(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, task_id: str | None = None) -> bool:
+    async def validate_inputs(cls, task_id: str | None = None) -> bool:
         if task_id is not None:  # None: linked
             with in_users_language():
-                studio().task_ids(task_id)
+                await studio().task_ids_soon(task_id)
         return True
 
     @classmethod
     async def execute(cls, task_id: str, region: str, timeout: int, unique_id: object = None) -> io.NodeOutput:
         with running(cls, timeout) as waiting:
-            result = await studio().collect(studio().task_ids(task_id), region, waiting)
+            result = await studio().collect(await studio().task_ids_soon(task_id), region, waiting)
         return await image_output(cls, result)

@@ -32,5 +32,5 @@ class QwenText2Image(io.ComfyNode):
     @classmethod
     async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
         with running(cls, timeout) as waiting:
-            result = await studio().generate(plan(QWEN_MODELS, **inputs), waiting)
+            result = await studio().generate(await plan(QWEN_MODELS, waiting, **inputs), waiting)
         return await image_output(cls, result)

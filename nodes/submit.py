@@ -43,7 +43,8 @@ class SubmitText2Image(io.ComfyNode):
     @classmethod
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
         with running(cls, PATIENCE) as waiting:
-            task_id, info = await studio().submit(plan(TASK_MODELS, call_mode="async", **inputs), waiting)
+            request = await plan(TASK_MODELS, waiting, call_mode="async", **inputs)
+            task_id, info = await studio().submit(request, waiting)
         said = Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id)
         told = finish(cls, info, Outcome(said=said, notes=info["notes"]))
         # In the history too: whoever queued this node alone through the API finds the id there.

@@ -32,5 +32,5 @@ class WanText2Image(io.ComfyNode):
     @classmethod
     async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:
         with running(cls, timeout) as waiting:
-            result = await studio().generate(plan(WAN_MODELS, **inputs), waiting)
+            result = await studio().generate(await plan(WAN_MODELS, waiting, **inputs), waiting)
         return await image_output(cls, result)

@@ -12,7 +12,7 @@ from ..model_studio import page_keys
 from ..model_studio.errors import ConfigurationError, InvalidRequest
 from ..model_studio.page_keys import KeyState
 from ..model_studio.regions import AUTO, REGIONS
-from ..model_studio.waiting import start
+from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
 from ..nodes.comfyui import private_folder, studio
 from ..nodes.language import words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -111,17 +112,26 @@ def test_an_uncertain_submission_is_not_sent_again(comfy: ComfyUI, sim: Simulato
     assert len(sent(sim)) == 1
 
 
-def _interrupt(comfy: ComfyUI, graph: Any, text: str) -> tuple[Any, float]:
-    """Presses Cancel as soon as a node shows `text`; the run, and how long it took to end."""
+def _interrupt(comfy: ComfyUI, graph: Any, text: str) -> Any:
+    """Presses Cancel as soon as a node shows `text`; the run, which without it would last for minutes."""
     queued = comfy.queue(graph)
     end = time.monotonic() + 30
     while not any(shown.startswith(text) for _, _, shown in queued.run.told):
         assert time.monotonic() < end, queued.run.told
         time.sleep(0.02)
-    pressed = time.monotonic()
     comfy.interrupt()
-    run = queued.wait(30)
-    return run, run.ended_at - pressed
+    return queued.wait(30)
+
+
+def _withdrawn(sim: Simulator) -> int:
+    return sum(seen.path.endswith("/cancel") for seen in sim.requests)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -144,37 +154,38 @@ def test_cancel(
     text: str,
     cancels: bool,
 ) -> None:
-    """Seen within half a second, shown as an interrupt; a task that may be PENDING is canceled at the service too.
+    """Seen while the task still goes on, shown as an interrupt; one that may be PENDING is canceled at the service too.
 
     What runs there is billed; it goes on behind the scenes until its pictures are stored.
     """
-    sim.faults.add(fault, on="create", **({"seconds": 2.0} if fault == "slow_answer" else {}))
+    sim.faults.add(fault, on="create", **({"seconds": 6.0} if fault == "slow_answer" else {}))
     node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **inputs)
     graph.save(node)
-    run, seconds = _interrupt(comfy, graph, text)
-    assert run.status == "interrupted"
-    assert seconds < 0.5
-    time.sleep(0.3 if fault != "slow_answer" else 2.5)
-    assert any(seen.path.endswith("/cancel") for seen in sim.requests) == cancels
+    assert _interrupt(comfy, graph, text).status == "interrupted"
+    if fault == "slow_answer":
+        assert len(sim.requests) == 1  # the answer, which more would follow, was not waited for
+    if cancels:
+        _wait_until(lambda: _withdrawn(sim) == 1)
+        return
+    seen = len(sim.requests)
+    if fault != "throttle":  # it goes on: is asked about, or its picture is fetched
+        _wait_until(lambda: len(sim.requests) > seen)
+    assert _withdrawn(sim) == 0
 
 
 def test_cancel_ends_all_waiting_nodes(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
     sim.faults.add("stuck_pending")
     for _ in range(4):
         graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **MANY_AT_ONCE))
-    run, seconds = _interrupt(comfy, graph, "queued 1")
-    assert run.status == "interrupted" and seconds < 0.7
-    end = time.monotonic() + 5
-    while len([seen for seen in sim.requests if seen.path.endswith("/cancel")]) < 4:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    assert _interrupt(comfy, graph, "queued 1").status == "interrupted"
+    _wait_until(lambda: _withdrawn(sim) == 4)
 
 
 def test_the_next_run_is_not_canceled_too(comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any) -> None:
     sim.faults.add("stuck_pending", times=1)
     node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL)
     graph.save(node)
-    assert _interrupt(comfy, graph, "queued 1")[0].status == "interrupted"
+    assert _interrupt(comfy, graph, "queued 1").status == "interrupted"
     assert comfy.run(graph).status == "success"
 
 

@@ -35,8 +35,7 @@ def test_submit_can_be_queued_alone(comfy: ComfyUI, sim: Simulator, graph: Any, 
     assert run.status == "success"
     task_id = run.text(node)  # in the history, for those who have no page open
     assert f"Submitted task {task_id} (wan2.2-t2i-flash, n=1, cn-beijing)" in comfy.log()
-    assert run.ended_at - run.started_at < 2
-    assert len([seen for seen in sim.requests if "/services/" in seen.path]) == 1
+    assert ["/services/" in seen.path for seen in sim.requests] == [True]  # it does not wait for what becomes of it
 
 
 def test_submit_now_poll_later(comfy: ComfyUI, sim: Simulator, graph: Any, submitted: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import ssl
 import struct
@@ -47,7 +48,10 @@ class DrivenClock(Clock):
     def now(self) -> float:
         return self.time
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, until: asyncio.Future[Any]) -> None:
+        if seconds == math.inf:
+            await until
+            return
         self.time += seconds
         self.slept += seconds
         await asyncio.sleep(0)

@@ -433,7 +433,7 @@ def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool
     asyncio.run(drawing.sending())
     if arrives:
         request = ask(model, **changes)
-        api = studio._api(request.region)
+        api = asyncio.run(studio._api(request.region))
         headers = {"X-DashScope-Async": "enable"} if request.endpoint.is_async else {}
         call = api.call("POST", request.endpoint.path, SHORT, body=request.body, headers=headers)
         studio._transport._exchange(call)

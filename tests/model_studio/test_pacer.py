@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import selectors
 from collections.abc import Coroutine, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -20,22 +19,12 @@ from model_studio.catalog.model import RateLimit
 from model_studio.exchange import Answer
 from model_studio.pacer import FLOW_HEADER, QUERIES, QUERY_MARGIN, SUBMIT_MARGIN, Gate, Pacer
 from model_studio.waiting import SLICE, Clock, DeadlinePassed, Interrupted, Waiting
+from tests.model_studio.driven import Time
 
 T = TypeVar("T")
 RECORDING = Path(__file__).parent.parent / "data" / "recordings" / "sync-qwen-image-max.json"
 SLOW = RateLimit(2, 60)
 WINDOW = 60 + SUBMIT_MARGIN
-
-
-class QuickSelector(selectors.DefaultSelector):
-    """Where the loop would sleep, time jumps instead."""
-
-    time = 1000.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        assert timeout is not None, "everybody waits, for nothing"
-        self.time += timeout
-        return super().select(0)
 
 
 class LoopClock(Clock):
@@ -47,13 +36,7 @@ class LoopClock(Clock):
 
 def play(scene: Coroutine[Any, Any, T]) -> T:
     """Runs a scene that begins at 1000 s."""
-    selector = QuickSelector()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.time  # type: ignore[method-assign]  # a loop takes no clock
-    try:
-        return loop.run_until_complete(scene)
-    finally:
-        loop.close()
+    return Time().play(scene)
 
 
 def now() -> float:

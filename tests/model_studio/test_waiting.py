@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from model_studio.waiting import SLICE, DeadlinePassed, Interrupted, Phase, Waiting, start
+from model_studio.threads import start
+from model_studio.waiting import SLICE, DeadlinePassed, Interrupted, Phase, Waiting
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -126,5 +127,5 @@ def test_the_bar_never_reaches_its_end_before_the_pictures_do() -> None:
 
 def test_work_does_not_keep_the_process_alive() -> None:
     """Stopping ComfyUI must not take as long as a sync call."""
-    code = "import time; from model_studio.waiting import start; start(time.sleep, 60)"
+    code = "import time; from model_studio.threads import start; start(time.sleep, 60)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30)

@@ -1,0 +1,92 @@
+"""Work that blocks: in a thread of its own, or, where it is with files, in a few that take turns."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE = 2.0  # seconds that a person waits for what is only good to know
+FILE_THREADS = 6  # writers of one SQLite file wait for each other anyway
+
+
+def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Begins `function` in a thread of its own.
+
+    A daemon: a sync call may take minutes, and must not keep ComfyUI from stopping when its user wants it to.
+    """
+    future, work = _work(function, *args, **kwargs)
+    _thread(work)
+    return future
+
+
+def file_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """`function`, begun as soon as one of the few threads for files is free, first come first served.
+
+    Thousands of runs would otherwise all lock the ledger at once, and wait until it counts as not to be had.
+    """
+    future, work = _work(function, *args, **kwargs)
+    _files.put(work)
+    return future
+
+
+async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """The result of `file_work`; None where a disk, a network drive or another process's lock keeps people waiting."""
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(file_work(function, *args, **kwargs)), PATIENCE)
+    except asyncio.TimeoutError:
+        return None
+
+
+class _Crew:
+    """A few daemon threads, begun as they are needed, which work a queue off."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads = 0
+        self._left = 0  # pieces of work that wait or are under way
+
+    def put(self, work: Callable[[], None]) -> None:
+        self._queue.put(work)
+        with self._lock:
+            self._left += 1
+            if self._threads < min(self._size, self._left):
+                self._threads += 1
+                _thread(self._serve)
+
+    def _serve(self) -> None:
+        while True:
+            self._queue.get()()
+            with self._lock:
+                self._left -= 1
+
+
+_files = _Crew(FILE_THREADS)
+
+
+def _work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Future[T], Callable[[], None]]:
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    return future, work
+
+
+def _thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, name="model-studio", daemon=True).start()
