@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from model_studio import errors, memory, pictures
+from model_studio.drawing import Drawing
 from model_studio.ledger import (
     DRAWN,
     FAILED,
@@ -25,6 +26,7 @@ from model_studio.ledger import (
     LedgerUnavailable,
     new_entry,
 )
+from model_studio.request import ImageRequest
 from model_studio.studio import Result, Studio
 from model_studio.transport import SHORT
 from model_studio.waiting import Interrupted, Waiting
@@ -427,9 +429,13 @@ def test_a_lost_sync_answer_is_told(generate: Generate, sim: Simulator, fault: s
     assert len(creations(sim)) == 1 and billed(sim) == 1
 
 
+async def new_drawing(studio: Studio, request: ImageRequest) -> Drawing:
+    return await studio._drawing(await studio._api(request.region), request, Waiting(1))
+
+
 def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool, **changes: Any) -> None:
     """Leaves the ledger as a process that was killed with a request on its way; `arrives`: the service has it."""
-    drawing = asyncio.run(studio._drawing(studio._api("cn-beijing"), ask(model, **changes), Waiting(1)))
+    drawing = asyncio.run(new_drawing(studio, ask(model, **changes)))
     asyncio.run(drawing.sending())
     if arrives:
         request = ask(model, **changes)
@@ -679,7 +685,7 @@ def test_two_equal_runs_at_once_are_one_request(studio: Studio, sim: Simulator) 
 
 def test_who_waited_for_a_request_that_became_uncertain_does_not_send_it_again(studio: Studio, sim: Simulator) -> None:
     """Sending again is for a user who has read the error."""
-    drawing = asyncio.run(studio._drawing(studio._api("cn-beijing"), ask(SYNC), Waiting(1)))
+    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
     order = drawing._order
     assert order.fingerprint
 
@@ -699,7 +705,7 @@ def test_who_waited_for_a_request_that_became_uncertain_does_not_send_it_again(s
 
 
 def test_waiting_for_another_run_ends_with_the_time_out(studio: Studio, clock: Any, generate: Generate) -> None:
-    drawing = asyncio.run(studio._drawing(studio._api("cn-beijing"), ask(SYNC), Waiting(1)))
+    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
     assert drawing._order.fingerprint
     with studio.ledger.claims.attempt(drawing._order.fingerprint) as ours:
         assert ours
@@ -731,7 +737,7 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
 ) -> None:
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.14"
-    drawing = asyncio.run(studio._drawing(studio._api("cn-beijing"), ask(TASK, seed=1), Waiting(1)))
+    drawing = asyncio.run(new_drawing(studio, ask(TASK, seed=1)))
     asyncio.run(drawing.sending())
     asyncio.run(drawing.refused())  # by a limit: it would be sent again
     generate(seed=2)
