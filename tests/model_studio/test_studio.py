@@ -326,9 +326,9 @@ def test_a_node_with_a_thousand_prompts_begins_at_once_and_ends_at_cancel(studio
 
 
 def test_an_empty_poller_does_not_wait_for_a_locked_ledger(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "PATIENCE", 0.1)
     with pytest.raises(errors.InvalidRequest, match="There are no tasks yet"):
-        asyncio.run(studio.task_ids_soon(""))
+        studio.task_ids("")
+    monkeypatch.setattr(threads, "PATIENCE", 0.1)
     with closing(sqlite3.connect(studio.ledger.database.file)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(errors.InvalidRequest) as refused:
