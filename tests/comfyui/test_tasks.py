@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from rig.comfyui import ComfyUI
 from simulator import Simulator
+
+LEDGER = "user/__model_studio/ledger.sqlite"
 
 SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "height": 512}
 
@@ -72,4 +77,35 @@ def test_what_is_no_id_is_refused(comfy: ComfyUI, sim: Simulator, graph: Any, ta
     run = comfy.run(graph)
     assert run.status == "refused"
     assert "task id" in json.dumps(run.refusal)
+    assert sim.requests == []
+
+
+def test_the_server_goes_on_while_the_ledger_is_locked(
+    comfy: ComfyUI, sim: Simulator, graph: Any, submitted: Any
+) -> None:
+    """An empty Poller would name the last tasks: it is refused without them, and the page is answered meanwhile."""
+    submitted()
+    graph.save(graph.add("ModelStudioTaskPoller", task_id=""))
+    answered = 0
+    with ThreadPoolExecutor(1) as pool, closing(sqlite3.connect(comfy.home / LEDGER)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        refused = pool.submit(comfy.run, graph)
+        while not refused.done():
+            comfy.get("/queue")
+            answered += 1
+        other.rollback()
+    told = json.dumps(refused.result().refusal)
+    assert "There is no task id." in told and "cannot be read" not in told
+    assert answered > 3
+
+
+def test_too_many_ids_are_refused_before_the_graph_runs(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:
+    ids = " ".join(f"made-up-{number}" for number in range(500))
+    graph.save(graph.add("ModelStudioTaskPoller", task_id=ids))
+    assert "500 task ids are too many for one Task Poller" in json.dumps(comfy.run(graph).refusal)
+    linked = graph.add("PrimitiveString", value=ids)
+    graph.save(graph.add("ModelStudioTaskPoller", task_id=[linked, 0]))
+    del graph["1"], graph["2"]
+    run = comfy.run(graph)
+    assert run.status == "error" and run.error and "It takes up to 100" in run.error["exception_message"]
     assert sim.requests == []

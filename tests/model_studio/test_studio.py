@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_studio import errors
+from model_studio import errors, threads
 from model_studio.catalog import ALL_MODELS, Model
 from model_studio.studio import Result, Studio
-from model_studio.waiting import Waiting
+from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
 from tests.model_studio.asking import ask, creations, served
 
@@ -345,3 +348,38 @@ def test_without_another_mode_the_refusal_is_told(
     with pytest.raises(errors.TasksRefused, match="does not take tasks"):
         generate(studio, waiting, model, call_mode=mode)
     assert len(creations(sim)) == 1 and not sim.billed
+
+
+def test_a_node_with_a_thousand_prompts_begins_at_once_and_ends_at_cancel(studio: Studio, sim: Simulator) -> None:
+    """By the published limit of two a minute, all but two of them wait."""
+    canceled, begun = threading.Event(), set(threading.enumerate())
+    at_work: list[int] = []
+
+    async def one(seed: int) -> None:
+        await studio.generate(ask("qwen-image-max", seed=seed), Waiting(300, canceled.is_set, party="node"))
+
+    async def all_of_them() -> list[Any]:
+        runs = [asyncio.ensure_future(one(seed)) for seed in range(1000)]
+        while len(creations(sim)) < 2:
+            at_work.append(len(set(threading.enumerate()) - begun))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        canceled.set()
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    ends = asyncio.run(all_of_them())
+    assert sum(isinstance(end, Interrupted) for end in ends) >= 998
+    assert len(creations(sim)) == 2
+    assert max(at_work) < 30
+    assert len(studio.ledger.recent(9)) == 2  # the others were not even written down
+
+
+def test_an_empty_poller_does_not_wait_for_a_locked_ledger(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.InvalidRequest, match="There are no tasks yet"):
+        studio.task_ids("")
+    monkeypatch.setattr(threads, "PATIENCE", 0.1)
+    with closing(sqlite3.connect(studio.ledger.database.file)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(errors.InvalidRequest) as refused:
+            asyncio.run(studio.task_ids_soon(""))
+    assert refused.value.text.endswith("gave, or link its output.")
