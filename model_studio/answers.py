@@ -16,8 +16,10 @@ _OTHER_WORK = {
     "audio": Text("speech"),
     "transcription_url": Text("a transcript"),
 }
-# The query of a link, whatever it is called there: OSS writes Signature=, x-oss-signature= and others.
-_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*|\?\S*signature\S*", re.IGNORECASE)
+# A link, or a part of one, percent-encoded too; OSS writes Signature= and x-oss-signature= into its query.
+_WORD = re.compile(r"\S+")
+_OF_LINKS = ("://", "%3a%2f%2f", "signature")
+_QUERY = re.compile(r"\?|%3f", re.IGNORECASE)
 _LONGEST = 100_000  # characters; no prompt that the service reads is as long
 _LONGEST_WORDS = 2_000
 _LONGEST_ID = 128
@@ -57,7 +59,7 @@ class TaskAnswer:
 
 def read_task(body: dict[str, Any]) -> TaskAnswer:
     output = _dict(body.get("output"))
-    times = {name: text(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
+    times = {name: identifier(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
     return TaskAnswer(
         task_id=text(output.get("task_id")),
         state=words(output.get("task_status")),
@@ -94,7 +96,9 @@ def read_drawn(output: Any) -> Drawn:
         _add(prompts, result.get("actual_prompt"))
         if not result.get("url") and (result.get("code") or result.get("message")):
             failures.append(f"{words(result.get('code'))}: {words(result.get('message'))}".strip(": "))
-    return Drawn(tuple(links), tuple(prompts), tuple(failures), tuple(asked), tuple(map(words, said)))
+    return Drawn(
+        tuple(links), tuple(map(_without_queries, prompts)), tuple(failures), tuple(asked), tuple(map(words, said))
+    )
 
 
 def _other_work(output: dict[str, Any]) -> Text | Literal[""]:
@@ -127,14 +131,22 @@ def words(value: Any) -> str:
 
     Should it hold a signed link, it comes without what opens the picture to anyone.
     """
-    told = _QUERY.sub(r"\1?…", text(value)[: 2 * _LONGEST_WORDS])
+    told = _without_queries(text(value)[: 2 * _LONGEST_WORDS])
     shown = "".join(" " if _moves(character) else character for character in told)
     return " ".join(shown.split())[:_LONGEST_WORDS]
 
 
 def identifier(value: Any) -> str:
-    """An id for the service's support, which may come from anything on the way."""
+    """An id for the service's support, or a time, which may come from anything on the way."""
     return words(value)[:_LONGEST_ID]
+
+
+def _without_queries(told: str) -> str:
+    def bare(word: re.Match[str]) -> str:
+        is_link = any(part in word[0].lower() for part in _OF_LINKS)
+        return f"{_QUERY.split(word[0], 1)[0]}?…" if is_link and _QUERY.search(word[0]) else word[0]
+
+    return _WORD.sub(bare, told)
 
 
 def _moves(character: str) -> bool:

@@ -41,7 +41,8 @@ class Api:
     def outcome(self, answer: Answer) -> dict[str, Any] | ServiceError | GatewayAnswered | None:
         """The JSON of a good answer, the error of a bad one; None where it leaves open whether the request was done.
 
-        An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same;
+        An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same,
+        which count under any status where there is no code;
         `{"error": {…}}` was observed on some paths. What is not the service's JSON came from something in between,
         which refuses with 300 to 499 (429 is a limit, whoever tells it) and may have passed the request on with others.
         """
@@ -56,7 +57,8 @@ class Api:
         told = nested if isinstance(nested, dict) else body
         code = words(told.get("code"))
         content = read_task(body)
-        if answer.status < 300 and (not code or content.task_id or content.drawn.links):
+        brings = bool(content.task_id or content.drawn.links)
+        if (brings and not code) or (answer.status < 300 and (brings or not code)):
             return body
         if not code and answer.status >= 500:
             return None

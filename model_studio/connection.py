@@ -22,6 +22,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .peers import NotPublic, is_public
 
+_LONGEST_LINE = 65536  # bytes
+
 
 class Course:
     """Of one exchange. `end`: when it is over, by time.monotonic().
@@ -67,6 +69,15 @@ class _Answer(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
         self.fp = io.BufferedReader(_Until(sock, _courses.now.end))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """http.client passes over 100 alone; 102 and 103 only announce the answer too. 101 is one."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # no documented name
+            if not 102 <= status < 200:
+                return version, status, reason
+            while self.fp.readline(_LONGEST_LINE).strip():
+                pass
 
 
 class _Until(io.RawIOBase):

@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -30,6 +31,8 @@ from .words import Text
 USER_AGENT = "model-studio-text2image/0.1"
 _PIECE = 16 * 1024  # bytes
 _POOL = 64  # connections kept open per host
+_PACKINGS = ("gzip", "x-gzip", "deflate")
+_NOT_OURS = ("br", "zstd", "compress", "x-compress")  # packings that nobody asked for and nothing here undoes
 _MOST_PACKINGS = 2  # one within the other; nobody means more
 
 
@@ -60,7 +63,7 @@ class Call:
     secret: str = field(default="", repr=False)
     fresh: bool = False
     public: bool = False
-    max_bytes: int = 16 * 2**20
+    max_bytes: int = 2**20
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,14 @@ class Answer:
     content: bytes
     secret: str = field(default="", repr=False)
 
-    @property
+    @cached_property
     def json(self) -> dict[str, Any] | None:
         """The body as a JSON object, or None where it is something else (a gateway's page, say)."""
         try:
             value = json.loads(self.content)
+            return without(self.secret, value) if isinstance(value, dict) else None
         except (ValueError, RecursionError):
             return None
-        return without(self.secret, value) if isinstance(value, dict) else None
 
 
 def without(secret: str, value: Any) -> Any:
@@ -120,7 +123,8 @@ class Exchange:
 
     def __init__(self) -> None:
         self._kept = {public: _session(public) for public in (False, True)}
-        logging.getLogger("urllib3.connectionpool").addFilter(_HIDE_SIGNATURES)
+        for name in ("urllib3.connectionpool", "urllib3.connection"):
+            logging.getLogger(name).addFilter(_HIDE_SECRETS)
 
     def __call__(self, call: Call) -> Answer:
         """Raises NeverSent, NotPublic, LineBroken or TooLarge."""
@@ -145,8 +149,13 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: even where none is followed, requests prepares it, and reads the whole body for that."""
+
+
 def _session(public: bool) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.adapters.clear()
     for scheme in ("https://",) if public else ("https://", "http://"):
@@ -184,7 +193,10 @@ def _exchange(session: requests.Session, call: Call) -> Answer:
         stream=True,
     ) as response:
         headers = requests.structures.CaseInsensitiveDict(without(call.secret, dict(response.headers)))
-        return Answer(response.status_code, headers, _content(response, call), call.secret)
+        answer = Answer(response.status_code, headers, _content(response, call), call.secret)
+        if call.secret:  # an answer of the API, which is JSON: read in this thread, not in the loop of all runs
+            _ = answer.json
+        return answer
 
 
 def _content(response: requests.Response, call: Call) -> bytes:
@@ -199,10 +211,15 @@ def _content(response: requests.Response, call: Call) -> bytes:
 def _read(response: requests.Response, call: Call) -> bytes:
     """As it came over the line. Unpacking is not left to urllib3, which before 2.6 knew no bounds in it."""
     pieces = bytearray()
-    for piece in response.raw.stream(_PIECE, decode_content=False):
-        pieces += piece
-        if len(pieces) > call.max_bytes:
-            raise _too_large(call)
+    try:
+        for piece in response.raw.stream(_PIECE, decode_content=False):
+            pieces += piece
+            if len(pieces) > call.max_bytes:
+                raise _too_large(call)
+    except exceptions.ProtocolError:  # also a body that is whole, but not ended by the rules
+        if Answer(response.status_code, {}, bytes(pieces)).json is None:
+            raise
+        return bytes(pieces)
     length = response.headers.get("Content-Length", "")
     # urllib3 before 2.0 ends without an error when the line breaks in the middle.
     if is_number(length) and len(pieces) < int(length):
@@ -212,25 +229,35 @@ def _read(response: requests.Response, call: Call) -> bytes:
 
 def _unpack(content: bytes, packings: str, call: Call) -> bytes:
     names = [name.strip().lower() for name in packings.split(",") if name.strip()]
-    if len(names) > _MOST_PACKINGS or not set(names) <= {"gzip", "x-gzip", "deflate", "identity"}:
+    if len(names) > _MOST_PACKINGS or not set(names).isdisjoint(_NOT_OURS):
         raise LineBroken(Text("the answer is packed in a way that was not asked for"))
     for name in reversed(names):
-        if name != "identity":
+        if name in _PACKINGS:  # others, such as utf-8, are mistakes that pack nothing
             content = _inflate(content, call)
     return content
 
 
 def _inflate(content: bytes, call: Call) -> bytes:
-    """gzip or zlib, told by its first bytes; else the bare deflate that some servers mean by it."""
+    """gzip or zlib, told by its first bytes; else the bare deflate that some servers mean by it.
+
+    As far as that goes, and as it came where it does not: whether it is whole shows in what it is.
+    """
     for bits in (32 + zlib.MAX_WBITS, -zlib.MAX_WBITS):
-        unpacker = zlib.decompressobj(bits)
         with contextlib.suppress(zlib.error):
-            unpacked = unpacker.decompress(content, call.max_bytes + 1)
-            if len(unpacked) > call.max_bytes:
-                raise _too_large(call)
-            if unpacker.eof:
-                return unpacked
-    raise LineBroken(Text("the answer cannot be unpacked"))
+            return _all_members(content, bits, call)
+    return content
+
+
+def _all_members(content: bytes, bits: int, call: Call) -> bytes:
+    """gzip may hold several, one after the other (RFC 1952)."""
+    unpacked = b""
+    while content:
+        unpacker = zlib.decompressobj(bits)
+        unpacked += unpacker.decompress(content, call.max_bytes + 1 - len(unpacked))
+        if len(unpacked) > call.max_bytes:
+            raise _too_large(call)
+        content = unpacker.unused_data if unpacker.unused_data[:2] == b"\x1f\x8b" else b""
+    return unpacked
 
 
 def is_number(text: str) -> bool:
@@ -238,10 +265,12 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
 
 
-class _HideSignatures(logging.Filter):
-    """Keeps the query of signed links, which opens a picture to anyone, out of urllib3's log."""
+class _HideSecrets(logging.Filter):
+    """Keeps out of urllib3's log the query of signed links, which opens a picture to anyone, and odd header lines."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Failed to parse headers"):  # which it quotes, in the traceback too
+            record.msg, record.args, record.exc_info = "Failed to parse the headers of an answer.", (), None
         if isinstance(record.args, tuple) and any("signature" in str(value).lower() for value in record.args):
             record.args = tuple(
                 re.sub(r"\?.*", "?…", value) if isinstance(value, str) else value for value in record.args
@@ -249,7 +278,7 @@ class _HideSignatures(logging.Filter):
         return True
 
 
-_HIDE_SIGNATURES = _HideSignatures()
+_HIDE_SECRETS = _HideSecrets()
 
 
 def too_slow(call: Call) -> LineBroken:
@@ -281,6 +310,7 @@ _NOT_VALID = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     exceptions.LocationValueError,
+    UnicodeError,
 )
 
 

@@ -9,6 +9,7 @@ from .api import Api
 from .errors import ServiceError
 from .ledger import Entry
 from .memory import Memory
+from .tasks import is_id
 from .transport import Transport
 from .waiting import DeadlinePassed, Waiting
 from .words import Text
@@ -68,9 +69,9 @@ async def _candidates(transport: Transport, api: Api, entry: Entry, memory: Memo
         rows = [row for row in _rows(body) if row.get("model_name") == entry.order.model]
         for row in rows:
             made = row.get("gmt_create")
-            if isinstance(made, int | float) and sent - BEFORE <= made / 1000 <= sent + AFTER:
+            if isinstance(made, int | float) and (sent - BEFORE) * 1000 <= made <= (sent + AFTER) * 1000:
                 task_id = text(row.get("task_id"))
-                if task_id and await memory.by_task(task_id) is None:
+                if is_id(task_id) and await memory.by_task(task_id) is None:
                     ids.append(task_id)
         if not rows or page >= _number(body.get("total_page")):
             break

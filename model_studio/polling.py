@@ -63,7 +63,9 @@ class Polling:
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:
         try:
-            self._answers[task_id] = read_task(await self._transport.read(self._api, f"/tasks/{task_id}", waiting))
+            answer = read_task(await self._transport.read(self._api, f"/tasks/{task_id}", waiting))
+            if answer.task_id in ("", task_id):  # else it is of another task, and tells nothing of this one
+                self._answers[task_id] = answer
         except ServiceError as error:
             self._answers[task_id] = error
 

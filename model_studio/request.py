@@ -34,7 +34,8 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 class ImageRequest:
     """A request that passed every check: what is sent, and what the user should know about it (`notes`).
 
-    `other_endpoint`: for sync calls, where the call mode leaves the choice and `endpoint` makes tasks.
+    other_endpoint  for sync calls, where the call mode leaves the choice and `endpoint` makes tasks
+    identity        the JSON body by which earlier runs of it are known
     """
 
     model: Model
@@ -49,6 +50,7 @@ class ImageRequest:
     watermark: bool
     notes: tuple[Text, ...]
     other_endpoint: Endpoint | None = None
+    first_endpoint: Endpoint | None = None  # that it was planned for, where it is called in another mode
 
     def by_sync_call(self) -> ImageRequest:
         """The same request for an account that may use the model by sync calls only."""
@@ -57,15 +59,29 @@ class ImageRequest:
             "{model} takes no tasks (async calls) with this account, so it was called in sync mode.",
             model=self.model.name,
         )
-        return replace(self, endpoint=self.other_endpoint, other_endpoint=None, notes=(*self.notes, note))
+        return replace(
+            self,
+            endpoint=self.other_endpoint,
+            other_endpoint=None,
+            first_endpoint=self.endpoint,
+            notes=(*self.notes, note),
+        )
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body. n, size and seed are always in it: an absent n buys four pictures of Wan (documentation)."""
+        """The JSON body that is sent."""
+        return self._body(self.endpoint)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return self._body(self.first_endpoint or self.endpoint)
+
+    def _body(self, endpoint: Endpoint) -> dict[str, Any]:
+        """n, size and seed are always in it: an absent n buys four pictures of Wan (documentation)."""
         parameters: dict[str, Any] = {"size": str(self.size), "n": self.n, "seed": self.seed}
         parameters |= {name: getattr(self, name) for name in ("prompt_extend", "watermark") if name in self.model.takes}
         negative = {"negative_prompt": self.negative_prompt} if "negative_prompt" in self.model.takes else {}
-        if self.endpoint.shape == "prompt":
+        if endpoint.shape == "prompt":
             # The prompt shape reads the negative prompt beside the prompt (specification, SDK).
             wanted: dict[str, Any] = {"prompt": self.prompt} | negative
         else:

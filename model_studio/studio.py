@@ -195,8 +195,9 @@ class Studio:
         drawing = await self._drawing(api, request, waiting)
         try:
             return request, await drawing.draw(), drawing
-        except TasksRefused:
-            if request.other_endpoint is None:
+        except TasksRefused as refusal:
+            # With a task's id it is an answer about that task, which there is.
+            if request.other_endpoint is None or refusal.task_id is not None:
                 raise
         self._sync_only.add(access)
         return await self._draw(request, waiting)

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 from . import pictures
-from .answers import identifier
+from .answers import identifier, read_task
 from .api import Api
 from .catalog import Endpoint
 from .errors import (
@@ -41,6 +41,7 @@ from .exchange import (
 from .pacer import Gate
 from .peers import NotPublic
 from .regions import is_vendor_host
+from .tasks import is_id
 from .threads import start
 from .waiting import DeadlinePassed, Waiting
 from .words import Text
@@ -154,6 +155,8 @@ class Transport:
         outcome = api.outcome(answer)
         if outcome is None:
             raise _uncertain(_not_the_services(answer), answer)
+        if isinstance(outcome, ServiceError) and is_id(read_task(answer.json or {}).task_id):
+            return answer.json or {}, answer  # whatever else it says: asking about that task costs nothing
         if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
             outcome.advice = ""  # it could say that nothing was billed
             raise _uncertain(outcome.text, answer).with_ids(request_id=outcome.request_id)
@@ -281,7 +284,7 @@ def _is_unheard_of(error: ServiceError) -> bool:
     Under a status of 400 to 499 it was not: the service refused it.
     """
     status = error.http_status or 0
-    return isinstance(error, ServiceFault) and not error.retryable and not 400 <= status < 500
+    return isinstance(error, ServiceFault | Throttled) and not error.retryable and not 400 <= status < 500
 
 
 def _is_passing(answer: Answer) -> bool:
@@ -299,7 +302,7 @@ def _date(answer: Answer) -> float | None:
     """The Date header in seconds since 1970."""
     try:
         return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -307,6 +307,13 @@ def test_socks_without_its_version_says_what_to_write(use_proxy: Any) -> None:
     assert "password" not in str(caught.value)
 
 
+def test_a_proxys_login_that_no_header_can_carry_is_a_wrong_setting(use_proxy: Any) -> None:
+    use_proxy("http://me:p€ssword@127.0.0.1:1")
+    with pytest.raises(NeverSent, match="proxy setting is not valid") as caught:
+        ask("https://dashscope.invalid/api")
+    assert "ssword" not in str(caught.value)
+
+
 def test_a_certificate_that_is_not_trusted_names_the_variable(tls_server: str) -> None:
     with pytest.raises(NeverSent, match="REQUESTS_CA_BUNDLE"):
         ask(tls_server)

@@ -340,6 +340,30 @@ def test_a_picture_of_a_sync_call_is_found_after_a_restart(
     assert sum(bill.images for bill in sim.billed) == 1
 
 
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-plus"])
+def test_what_was_drawn_before_the_account_lost_its_tasks_is_found(
+    studio: Studio, waiting: Waiting, sim: Simulator, model: str
+) -> None:
+    generate(studio, waiting, model, seed=1)
+    sim.faults.add("no_tasks", times=1)
+    generate(studio, waiting, model, seed=2)
+    assert generate(studio, waiting, model, seed=1).info["source"] == "from store"
+    assert sum(bill.images for bill in sim.billed) == 2
+
+
+@pytest.mark.parametrize("reuse", ["on", "off"])
+@pytest.mark.parametrize("model", ["wan2.6-t2i", "qwen-image-plus"])
+def test_a_refused_question_about_a_task_buys_nothing(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str], model: str, reuse: str
+) -> None:
+    """The task was taken, and is paid for, whatever is said when it is asked about."""
+    environ["MODEL_STUDIO_REUSE"] = reuse
+    sim.faults.add("no_tasks", on="poll", times=1)
+    with pytest.raises(errors.TasksRefused, match="task id"):
+        generate(studio, waiting, model)
+    assert len(creations(sim)) == 1
+
+
 @pytest.mark.parametrize(("model", "mode"), [("wan2.6-t2i", "async"), ("wan2.2-t2i-flash", "auto")])
 def test_without_another_mode_the_refusal_is_told(
     studio: Studio, waiting: Waiting, sim: Simulator, model: str, mode: str

@@ -168,6 +168,30 @@ def test_the_services_own_refusal_is_never_uncertain(
     assert "may have been billed" not in str(caught.value)
 
 
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 429, 500])
+@pytest.mark.parametrize("code", ["", "InvalidParameter", "Throttling", "InternalError"])
+def test_a_task_counts_whatever_else_is_said(
+    api: Api, waiting: Waiting, script: Any, answer: Any, status: int, code: str
+) -> None:
+    exchange = script(answer(status, {**DONE, "code": code, "message": "no"}))
+    assert create(api, waiting, exchange)["output"] == DONE["output"]
+    assert len(exchange.calls) == 1
+
+
+@pytest.mark.parametrize("status", [302, 403, 429, 500])
+def test_a_picture_counts_under_any_status(api: Api, waiting: Waiting, script: Any, answer: Any, status: int) -> None:
+    drawn = {"output": {"choices": [{"message": {"content": [{"image": LINK}]}}]}, "request_id": "r-1"}
+    assert create(api, waiting, script(answer(status, drawn)), SYNC_MESSAGES)["output"] == drawn["output"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, "Throttling.BrandNew"), (503, "ServiceUnavailable.BrandNew")])
+def test_a_limit_that_nobody_knows_is_uncertain(
+    api: Api, waiting: Waiting, script: Any, answer: Any, status: int, code: str
+) -> None:
+    with pytest.raises(errors.SubmissionUncertain):
+        create(api, waiting, script(answer(status, error(code))))
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
