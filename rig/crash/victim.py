@@ -133,7 +133,8 @@ def hasten(node: Any, ahead: float) -> None:
     package = node.__module__.rpartition(".nodes.")[0]
     clock = importlib.import_module(f"{package}.model_studio.waiting").Clock
     clock.now = lambda self: time.monotonic() * SPEED
-    clock.sleep = lambda self, seconds: asyncio.sleep(seconds / SPEED)
+    sleep = clock.sleep
+    clock.sleep = lambda self, seconds, until: sleep(self, seconds / SPEED, until)
     importlib.import_module(f"{package}.nodes.comfyui").studio().ledger.now = lambda: time.time() + ahead
 
 
