@@ -12,8 +12,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .errors import ModelStudioError
@@ -39,31 +40,21 @@ class Background:
         because its task was canceled, they are told so; what to do then is for the work to decide. Raises what `work`
         raises, and Interrupted within a tenth of a second.
         """
-        caller, loop = asyncio.get_running_loop(), self._running()
-        own, ended = waiting.apart(caller), asyncio.Event()
-        future = asyncio.run_coroutine_threadsafe(work(own), loop)
-
-        def wake(_: object = None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended with its prompt
-                caller.call_soon_threadsafe(ended.set)
-
-        def cancel() -> None:
-            own.cancel()
-            loop.call_soon_threadsafe(own.look)
-            wake()
-
-        future.add_done_callback(wake)
+        call = _Call(waiting.apart(asyncio.get_running_loop()), self._running(), asyncio.get_running_loop())
+        future = asyncio.run_coroutine_threadsafe(work(call.own), call.loop)
+        future.add_done_callback(call.wake)
         try:
-            with self._watch.over(waiting.cancel_asked, cancel):
-                await ended.wait()
+            with self._watch.over(waiting.cancel_asked, call):
+                await call.ended.wait()
             if not future.done():
                 raise Interrupted
             return future.result()
         except BaseException:
             if not future.done():
                 # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
-                own.leave(canceled=waiting.interrupted())
-                loop.call_soon_threadsafe(own.look)
+                call.own.leave(canceled=waiting.interrupted())
+                if not call.canceled:
+                    call.loop.call_soon_threadsafe(call.own.look)
                 future.add_done_callback(_tell_log)
             raise
 
@@ -75,6 +66,21 @@ class Background:
             return self._loop
 
 
+@dataclass(eq=False)
+class _Call:
+    """Work in one event loop, and whoever waits for it in another, which may be closed when it ends."""
+
+    own: Waiting
+    loop: asyncio.AbstractEventLoop
+    caller: asyncio.AbstractEventLoop
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    canceled: bool = False
+
+    def wake(self, _: object) -> None:
+        if not self.ended.is_set():
+            _call(self.caller, [self.ended.set])
+
+
 class _Watch:
     """Looks for Cancel, once for all runs that ask in the same way: thousands, each by itself, would do little else.
 
@@ -83,33 +89,53 @@ class _Watch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._watched: dict[Callable[[], bool], set[Callable[[], None]]] = {}
+        self._watched: dict[Callable[[], bool], set[_Call]] = {}
 
     @contextlib.contextmanager
-    def over(self, cancel_asked: Callable[[], bool], cancel: Callable[[], None]) -> Iterator[None]:
-        """Inside, `cancel` is called from a thread, again and again, while it is asked for."""
+    def over(self, cancel_asked: Callable[[], bool], call: _Call) -> Iterator[None]:
         with self._lock:
             if not self._watched:
                 start(self._look)
-            self._watched.setdefault(cancel_asked, set()).add(cancel)
+            self._watched.setdefault(cancel_asked, set()).add(call)
         try:
             yield
         finally:
             with self._lock:
-                self._watched[cancel_asked].discard(cancel)
+                self._watched[cancel_asked].discard(call)
 
     def _look(self) -> None:
         while watched := self._still_watched():
-            for cancel_asked, cancels in watched:
+            for cancel_asked, calls in watched:
                 if cancel_asked():
-                    for cancel in cancels:
-                        cancel()
+                    _cancel(calls)
             time.sleep(SLICE)
 
-    def _still_watched(self) -> list[tuple[Callable[[], bool], list[Callable[[], None]]]]:
+    def _still_watched(self) -> list[tuple[Callable[[], bool], list[_Call]]]:
         with self._lock:
-            self._watched = {asked: cancels for asked, cancels in self._watched.items() if cancels}
-            return [(asked, list(cancels)) for asked, cancels in self._watched.items()]
+            self._watched = {asked: calls for asked, calls in self._watched.items() if calls}
+            return [(asked, list(calls)) for asked, calls in self._watched.items()]
+
+
+def _cancel(calls: Iterable[_Call]) -> None:
+    """Tells work and caller. All of a loop at once: each word to a loop may wait for its turn among the threads."""
+    told: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
+    for call in calls:
+        if not call.canceled:
+            call.canceled = True
+            call.own.cancel()
+            told.setdefault(call.caller, []).append(call.ended.set)
+            told.setdefault(call.loop, []).append(call.own.look)
+    for loop, callbacks in told.items():
+        _call(loop, callbacks)
+
+
+def _call(loop: asyncio.AbstractEventLoop, callbacks: list[Callable[[], None]]) -> None:
+    def call_all() -> None:
+        for callback in callbacks:
+            callback()
+
+    with contextlib.suppress(RuntimeError):  # it has ended with its prompt
+        loop.call_soon_threadsafe(call_all)
 
 
 def _tell_log(future: Future[Any]) -> None:
@@ -118,7 +144,7 @@ def _tell_log(future: Future[Any]) -> None:
     if isinstance(error, ModelStudioError):
         log.warning("After its node was left, a request ended so: %s", error)
     elif isinstance(error, Interrupted):
-        log.info("A request was left before anything was spent, or could be canceled.")
+        log.debug("A request was left before anything was spent, or could be canceled.")
     elif error is not None:
         log.error("A request that its node had left failed.", exc_info=error)
     else:
