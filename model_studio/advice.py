@@ -61,7 +61,7 @@ TABLE: tuple[Row, ...] = (
         "AccessDenied",
         errors.TasksRefused,
         "The model does not take tasks (async calls) with this account.",
-        "Set call_mode to sync, or choose another model.",
+        "Draw with a generator whose call_mode is sync, or choose another model.",
         says="does not support asynchronous",
     ),
     Row(

@@ -75,7 +75,12 @@ def check_link(link: str, api: ApiHost) -> str:
 
 
 def refusal(host: str, answer: Answer) -> PictureError:
-    """The error for a picture host's answer that says no for good."""
+    """The error for an answer, in place of a picture, that says no for good.
+
+    Of a link's end only the storage's own word counts (OSS: XML, and an id of the request in a header).
+    """
+    if answer.status in (403, 404) and not _is_the_storages(answer):
+        return unreachable(host, Text("a gateway on the way answered (HTTP {status})", status=answer.status))
     if answer.status in (403, 404):
         expired = b"expired" in answer.content[:2000].lower()
         return PictureExpired(
@@ -91,6 +96,10 @@ def refusal(host: str, answer: Answer) -> PictureError:
             Text("It was not followed. {advice}", advice=_REPORT),
         )
     return PictureRefused(Text("{host} refused to give out a picture.", host=host), _REPORT, http_status=answer.status)
+
+
+def _is_the_storages(answer: Answer) -> bool:
+    return b"<Error>" in answer.content[:2000] or "x-oss-request-id" in {name.lower() for name in answer.headers}
 
 
 def too_large(host: str, reason: Text) -> PictureRefused:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .advice import service_error
 from .answers import TaskAnswer
@@ -28,6 +31,7 @@ _BETWEEN = re.compile(rf"[\s{_NO_WIDTH}{_QUOTES}\\,;，；、()\[\]}}<>（）［
 _ENDS = ".!?。！？…/"  # of a sentence, or of a URL
 _URL = re.compile(r"https?://[^\s/]+/api/v\d+/tasks/")
 _NAME = re.compile(rf"\btask[_ ]?ids?[{_QUOTES}]*\s*[:：=]", re.IGNORECASE)
+_SAID = re.compile(r"(?:task id|任務 ID|任务 ID) ([A-Za-z0-9_-]+)")
 _NAMED = re.compile(rf"\btask_id[\\{_QUOTES}]+\s*:\s*[\\{_QUOTES}]*([^\s\\{_QUOTES},}}]+)")
 
 
@@ -59,10 +63,29 @@ def parse_ids(text: str) -> list[str]:
 
 def _in_json(text: str) -> list[str]:
     """What answers of the service, or parts of them, call a task id: all else in them is none."""
-    return _NAMED.findall(text) or [text.strip()]
+    named: list[str] = []
+    with contextlib.suppress(ValueError, RecursionError):
+        named = list(_values(json.loads(text)))
+    named = named or _NAMED.findall(text)  # a part of one, or one that other programs have quoted
+    return [part for value in named for part in _in_words(value)] or [text.strip()]
+
+
+def _values(tree: Any) -> Iterator[str]:
+    """The task ids in JSON; several in one text are those of `info`."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name == "task_id" and isinstance(value, str):
+                yield value
+            else:
+                yield from _values(value)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from _values(item)
 
 
 def _in_words(text: str) -> list[str]:
+    if said := _SAID.findall(text):  # by our errors, beside ids of other kinds
+        text = " ".join(said)
     bare = _NAME.sub(" ", _URL.sub(" ", text))
     parts = (part.rstrip(_ENDS) for part in _BETWEEN.split(bare))
     return [part for part in parts if part]

@@ -106,6 +106,22 @@ def test_ids_come_out_of_json(given_ids: list[str], indent: int | None, ascii_on
         assert tasks.parse_ids(text) == list(dict.fromkeys(given_ids))
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"model": "m", "task_id": "a-1, b-2"}', ["a-1", "b-2"]),  # our info of two
+        (r'{"output": {"task_id": "a-1", "results": [{"orig_prompt": "say \"task_id\": \"b-2\""}]}}', ["a-1"]),
+        (r'{"task_id": "a\u002d1"}', ["a-1"]),
+        ("Moderation refused it. (HTTP 403, request id r-11, task id a-22)", ["a-22"]),
+        ("內容審核拒絕了提示詞。（HTTP 403，請求 ID r-11，任務 ID a-22）", ["a-22"]),
+        ("内容审核拒绝了提示词。（HTTP 403，请求 ID r-11，任务 ID a-22）", ["a-22"]),
+        ("task id: a-22", ["a-22"]),
+    ],
+)
+def test_only_task_ids_are_taken_out_of_what_holds_more(text: str, found: list[str]) -> None:
+    assert tasks.parse_ids(text) == found
+
+
 @given(st.text())
 def test_whatever_is_pasted_there_are_ids_or_a_sentence(text: str) -> None:
     try:

@@ -428,6 +428,13 @@ def test_picture_refusals(
     assert says in text and "oss-cn-shanghai.aliyuncs.com" in text and "secret" not in text
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_filters_page_does_not_end_a_link(waiting: Waiting, script: Any, answer: Any, status: int) -> None:
+    """The picture is there, and must not count as lost."""
+    with pytest.raises(errors.PictureUnreachable, match=f"a gateway on the way .*HTTP {status}.*kept for 24 hours"):
+        picture(waiting, script(answer(status, b"<html>Blocked by your company</html>")))
+
+
 def test_a_picture_that_never_comes(waiting: Waiting, script: Any) -> None:
     with pytest.raises(errors.PictureUnreachable) as caught:
         picture(waiting, script(*[LineBroken("the connection broke")] * 200))
