@@ -37,8 +37,8 @@ async def collect(
 
     Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
     """
-    known = {task_id: await memory.by_task(task_id) for task_id in task_ids}
-    stored = [task_id for task_id, entry in known.items() if memory.rules.reuse and entry and entry.is_stored]
+    known = await memory.by_tasks(task_ids)
+    stored = [task_id for task_id in task_ids if memory.rules.reuse and task_id in known and known[task_id].is_stored]
     asked = [task_id for task_id in task_ids if task_id not in stored]
     collection = Collection()
     polling = Polling(transport, api, asked)
@@ -53,7 +53,7 @@ async def collect(
     waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
     lost: list[tuple[ModelStudioError, Entry]] = []  # with the error that tells of it
     for task_id in (*stored, *answers) if late else task_ids:
-        entry = known[task_id]
+        entry = known.get(task_id)
         try:
             if task_id in answers:
                 entry = await _settle(answers[task_id], task_id, api, account, memory)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
@@ -156,6 +156,9 @@ class Memory:
 
     async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
         return await self._try(self.ledger.latest, fingerprint, stored_first=stored_first)
+
+    async def by_tasks(self, task_ids: Sequence[str]) -> Mapping[str, Entry]:
+        return await self._try(self.ledger.by_tasks, task_ids) or {}
 
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)

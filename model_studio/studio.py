@@ -91,6 +91,10 @@ class Studio:
             Text("There is no task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
         )
 
+    async def task_ids_of(self, text: str, waiting: Waiting) -> list[str]:
+        """`task_ids_soon` for a run, whose user may cancel it. Raises InvalidRequest, Interrupted."""
+        return await self._background.attend(lambda own: self.task_ids_soon(text), waiting)
+
     async def region_of(self, region: str, waiting: Waiting) -> str:
         """`region` for a run, whose user may cancel it. Raises InvalidRequest, ConfigurationError, Interrupted."""
         return await self._background.attend(lambda own: own.outlast(file_work(self.region, region)), waiting)
@@ -167,10 +171,11 @@ class Studio:
         return entry.task_id, told
 
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
-        api = await self._api(region)
-        memory = self._memory()
-        account = await memory.account(api.key.value)
-        found = await collect(self._transport, api, task_ids, account, memory, waiting)
+        async with self._pacer.requests(waiting.party).one(waiting):
+            api = await self._api(region)
+            memory = self._memory()
+            account = await memory.account(api.key.value)
+            found = await collect(self._transport, api, task_ids, account, memory, waiting)
         told = {
             "model": info.joined(entry.order.model for entry in found.entries) or None,
             "region": api.host.region,

@@ -39,7 +39,7 @@ def guarded(handler: Handler, *, private: bool) -> Handler:
     @functools.wraps(handler)
     async def answer(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse
-        if reason := refusal(request.method, request.headers, request.host, private):
+        if reason := refusal(request.method, request.headers, request.host, _own_port(request), private):
             response = web.json_response({"error": translate(reason, words())}, status=403)
         else:
             try:
@@ -66,7 +66,13 @@ async def json_object(request: web.Request, limit: int = MAX_BODY) -> dict[str, 
     return body
 
 
-def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -> Text | None:
+def _own_port(request: web.Request) -> int:
+    """At which this server listens; 0 where that is no port."""
+    name = request.transport and request.transport.get_extra_info("sockname")
+    return name[1] if isinstance(name, tuple) else 0
+
+
+def refusal(method: str, headers: Mapping[str, str], host: str, own_port: int, private: bool) -> Text | None:
     """Why a request is not answered, None where it is. What ComfyUI lets other origins do (CORS) changes nothing here.
 
     Sec-Fetch-Site is the browser's own word on which page asks; no page can write it. Browsers send it over https and
@@ -80,7 +86,7 @@ def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -
     if site := headers.get("Sec-Fetch-Site"):
         return None if site == "same-origin" or (site == "none" and method == "GET") else _FOREIGN
     origin = headers.get("Origin")
-    if origin is not None and not _is_origin_of(origin, host):
+    if origin is not None and not _is_origin_of(origin, host, own_port):
         return _OTHER_ORIGIN
     if private and not _is_local(host):
         return Text(
@@ -91,15 +97,18 @@ def refusal(method: str, headers: Mapping[str, str], host: str, private: bool) -
     return None
 
 
-def _is_origin_of(origin: str, host: str) -> bool:
+def _is_origin_of(origin: str, host: str, own_port: int) -> bool:
     """Whether a page of this origin ("null", for one) came from this host; an origin may leave out the usual port.
 
-    A host without one fits any: many proxies hand on the bare name (nginx: $host), whatever their own port and scheme.
+    A host without one fits any, unless this server itself has a usual port: many proxies hand on the bare name (nginx:
+    $host), whatever their own port and scheme.
     """
     try:
         theirs, ours = urlsplit(origin), urlsplit(f"//{host}")
-        port = theirs.port or _PORTS[theirs.scheme]
-        return (theirs.hostname, port) == (ours.hostname, ours.port or port)
+        usual = _PORTS[theirs.scheme]
+        port = theirs.port or usual
+        meant = usual if own_port in _PORTS.values() else port
+        return (theirs.hostname, port) == (ours.hostname, ours.port or meant)
     except (ValueError, KeyError):
         return False
 
