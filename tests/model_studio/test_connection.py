@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import ssl
 import struct
@@ -131,8 +132,16 @@ def ask(address: str, **changes: Any) -> Any:
     return Exchange()(call(address, method="POST", body={"p": SECRET.decode()}, timeouts=QUICK, fresh=True, **changes))
 
 
-# Python leaves a socket to its collector that the other side resets before the TLS hello.
-collected = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def sweep() -> Iterator[None]:
+    """Python leaves a socket to its collector that the other side resets before the TLS hello: not to a later test."""
+    yield
+    gc.collect()
+
+
+def collected(test: Any) -> Any:
+    ignored = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    return ignored(pytest.mark.usefixtures("sweep")(test))
 
 
 @collected
