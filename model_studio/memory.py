@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
@@ -159,6 +159,13 @@ class Memory:
 
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)
+
+    async def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+        """Task id -> its record, where there is one. Where they cannot be read, this run does without the ledger."""
+        entries = await self._try(self.ledger.by_tasks, task_ids)
+        if entries is None:
+            self._lost_sight = True
+        return entries or {}
 
     async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         return await self._try(self.ledger.unsettled, entry, within) or []

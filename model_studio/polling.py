@@ -58,7 +58,7 @@ class Polling:
                     self._tell(waiting)
                     await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
         except DeadlinePassed as passed:
-            raise tasks.timeout(self.open, waiting.clock.now() - began, passed.trouble) from None
+            raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
         return self.ended
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:

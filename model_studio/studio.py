@@ -167,10 +167,10 @@ class Studio:
         return entry.task_id, told
 
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
-        api = await self._api(region)
-        memory = self._memory()
-        account = await memory.account(api.key.value)
-        found = await collect(self._transport, api, task_ids, account, memory, waiting)
+        async with self._pacer.requests(waiting.party).one(waiting):
+            api = await self._api(region)
+            memory = self._memory()
+            found = await collect(self._transport, api, task_ids, memory, waiting)
         told = {
             "model": info.joined(entry.order.model for entry in found.entries) or None,
             "region": api.host.region,
