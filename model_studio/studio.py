@@ -91,6 +91,10 @@ class Studio:
             Text("There is no task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
         )
 
+    async def task_ids_of(self, text: str, waiting: Waiting) -> list[str]:
+        """The same for a run, whose user may cancel it. Raises InvalidRequest, Interrupted."""
+        return tasks.parse_ids(text) or await self._background.attend(lambda own: self.task_ids_soon(text), waiting)
+
     async def region_of(self, region: str, waiting: Waiting) -> str:
         """`region` for a run, whose user may cancel it. Raises InvalidRequest, ConfigurationError, Interrupted."""
         return await self._background.attend(lambda own: own.outlast(file_work(self.region, region)), waiting)

@@ -37,9 +37,12 @@ def file_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Fu
 
 
 async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """The result of `file_work`; None where a disk, a network drive or another process's lock keeps people waiting."""
+    """The result; None where a disk, a network drive or another process's lock keeps people waiting.
+
+    In a thread of its own: those for files may all be held up by a lock that this has nothing to do with.
+    """
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(file_work(function, *args, **kwargs)), PATIENCE)
+        return await asyncio.wait_for(asyncio.wrap_future(start(function, *args, **kwargs)), PATIENCE)
     except asyncio.TimeoutError:
         return None
 

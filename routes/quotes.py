@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ..model_studio.errors import InvalidRequest
 from ..model_studio.quote import quote
-from ..model_studio.threads import file_work
+from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
 from ..nodes.comfyui import studio
 from ..nodes.language import words
@@ -21,7 +21,7 @@ async def ask_price(request: web.Request) -> web.Response:
     inputs, linked = body.get("inputs"), body.get("linked")
     if not isinstance(inputs, dict) or not isinstance(linked, bool):
         raise InvalidRequest(Text("The request holds no inputs of a node."))
-    told = await asyncio.wrap_future(file_work(quote, inputs, linked, studio().region))
+    told = await asyncio.wrap_future(start(quote, inputs, linked, studio().region))
     texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
     return web.json_response(vars(told) | {"linked": linked} | translate(texts, words()))
 

@@ -383,3 +383,22 @@ def test_an_empty_poller_does_not_wait_for_a_locked_ledger(studio: Studio, monke
         with pytest.raises(errors.InvalidRequest) as refused:
             asyncio.run(studio.task_ids_soon(""))
     assert refused.value.text.endswith("gave, or link its output.")
+
+
+def test_cancel_ends_an_empty_poller_while_the_ledger_is_locked(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose text came over a link, so that nothing checked it before."""
+    with pytest.raises(errors.InvalidRequest):
+        studio.task_ids("")
+    monkeypatch.setattr(threads, "PATIENCE", 60)
+    canceled = threading.Event()
+
+    async def canceled_run() -> list[str]:
+        asyncio.get_running_loop().call_later(0.2, canceled.set)
+        return await studio.task_ids_of(" ", Waiting(60, canceled.is_set))
+
+    with closing(sqlite3.connect(studio.ledger.database.file)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Interrupted):
+            asyncio.run(canceled_run())
