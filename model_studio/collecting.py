@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from .memory import Memory, Shelf
 from .pictures import Picture
 from .polling import Polling
 from .transport import Transport
-from .waiting import Waiting
+from .waiting import DeadlinePassed, Waiting
 from .words import Text
 
 
@@ -31,13 +32,13 @@ class Collection:
 
 
 async def collect(
-    transport: Transport, api: Api, task_ids: Sequence[str], account: str, memory: Memory, waiting: Waiting
+    transport: Transport, api: Api, task_ids: Sequence[str], memory: Memory, waiting: Waiting
 ) -> Collection:
     """Waits for the tasks and brings their pictures, in the order of the ids.
 
     Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
     """
-    known = await memory.by_tasks(task_ids)
+    account, known = await _recall(api, task_ids, memory, waiting)
     stored = [task_id for task_id in task_ids if memory.rules.reuse and task_id in known and known[task_id].is_stored]
     asked = [task_id for task_id in task_ids if task_id not in stored]
     collection = Collection()
@@ -51,21 +52,19 @@ async def collect(
     answers = polling.ended
     collection.drawing_seconds = waiting.elapsed
     waiting.heed_nobody()  # what is drawn is billed: it is stored, whoever waits for it
-    lost: list[tuple[ModelStudioError, Entry]] = []  # with the error that tells of it
+    lost: dict[str, ModelStudioError] = {}  # task id -> the error that tells of it
     for task_id in (*stored, *answers) if late else task_ids:
-        entry = known.get(task_id)
         try:
             if task_id in answers:
                 entry = await _settle(answers[task_id], task_id, api, account, memory)
-            assert entry is not None
+            else:
+                entry = known[task_id]
             shelf = Shelf(memory, entry)
             got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, shelf)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
             if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
-                entry = await memory.by_task(task_id)
-                if entry and _is_ours(entry, api, account):
-                    lost.append((error, entry))
+                lost[task_id] = error
             continue
         if shelf.downloads or task_id in answers:
             collection.source = info.RESUMED
@@ -75,12 +74,28 @@ async def collect(
     if late:
         raise late
     heard = collection.errors if collection.pictures else collection.errors[:1]
-    for told, entry in lost:
-        if told in heard and not waiting.left:
-            memory.tell(entry, LOST)
+    if told := [task_id for task_id, error in lost.items() if error in heard]:
+        for entry in (await memory.by_tasks(told)).values():
+            if _is_ours(entry, api, account) and not waiting.left:
+                memory.tell(entry, LOST)
     if not collection.pictures:
         raise collection.errors[0]
     return collection
+
+
+async def _recall(api: Api, task_ids: Sequence[str], memory: Memory, waiting: Waiting) -> tuple[str, dict[str, Entry]]:
+    """The account, and the records that there are of the tasks.
+
+    Another process may hold the ledger for long. Raises TaskTimeout, Interrupted.
+    """
+
+    async def read() -> tuple[str, dict[str, Entry]]:
+        return await memory.account(api.key.value), await memory.by_tasks(task_ids)
+
+    try:
+        return await waiting.result(asyncio.ensure_future(read()))
+    except DeadlinePassed:
+        raise tasks.timeout(dict.fromkeys(task_ids, ""), waiting.elapsed, "") from None
 
 
 async def _settle(answer: TaskAnswer | ServiceError, task_id: str, api: Api, account: str, memory: Memory) -> Entry:

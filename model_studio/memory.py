@@ -157,11 +157,15 @@ class Memory:
     async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
         return await self._try(self.ledger.latest, fingerprint, stored_first=stored_first)
 
-    async def by_tasks(self, task_ids: Sequence[str]) -> Mapping[str, Entry]:
-        return await self._try(self.ledger.by_tasks, task_ids) or {}
-
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)
+
+    async def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+        """Task id -> its record, where there is one. Where they cannot be read, this run does without the ledger."""
+        entries = await self._try(self.ledger.by_tasks, task_ids)
+        if entries is None:
+            self._lost_sight = True
+        return entries or {}
 
     async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         return await self._try(self.ledger.unsettled, entry, within) or []

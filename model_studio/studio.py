@@ -92,8 +92,8 @@ class Studio:
         )
 
     async def task_ids_of(self, text: str, waiting: Waiting) -> list[str]:
-        """`task_ids_soon` for a run, whose user may cancel it. Raises InvalidRequest, Interrupted."""
-        return await self._background.attend(lambda own: self.task_ids_soon(text), waiting)
+        """The same for a run, whose user may cancel it. Raises InvalidRequest, Interrupted."""
+        return tasks.parse_ids(text) or await self._background.attend(lambda own: self.task_ids_soon(text), waiting)
 
     async def region_of(self, region: str, waiting: Waiting) -> str:
         """`region` for a run, whose user may cancel it. Raises InvalidRequest, ConfigurationError, Interrupted."""
@@ -174,8 +174,7 @@ class Studio:
         async with self._pacer.requests(waiting.party).one(waiting):
             api = await self._api(region)
             memory = self._memory()
-            account = await memory.account(api.key.value)
-            found = await collect(self._transport, api, task_ids, account, memory, waiting)
+            found = await collect(self._transport, api, task_ids, memory, waiting)
         told = {
             "model": info.joined(entry.order.model for entry in found.entries) or None,
             "region": api.host.region,

@@ -37,9 +37,9 @@ def file_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Fu
 
 
 async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """The result of `start`; None where a disk, a network drive or another process's lock keeps people waiting.
+    """The result; None where a disk, a network drive or another process's lock keeps people waiting.
 
-    Not of `file_work`: a ledger that is locked holds up all of its threads, and with them what needs no ledger.
+    In a thread of its own: those for files may all be held up by a lock that this has nothing to do with.
     """
     try:
         return await asyncio.wait_for(asyncio.wrap_future(start(function, *args, **kwargs)), PATIENCE)

@@ -196,8 +196,8 @@ class Waiting:
         """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs; it then runs on unheard."""
         return await self.result(start(function, *args, **kwargs))
 
-    async def result(self, future: Future[T], within: float = math.inf) -> T:
-        """The result of a `start`, waited for in the same way; TimeoutError after `within` seconds."""
+    async def result(self, future: Future[T] | asyncio.Future[T], within: float = math.inf) -> T:
+        """The result of a `start`, or of a task, waited for in the same way; TimeoutError after `within` seconds."""
         waited = asyncio.wrap_future(future)
         end = time.monotonic() + within
         try:
@@ -206,8 +206,8 @@ class Waiting:
                 await self._look_later(waited, end)
             return waited.result()
         finally:
-            # Ends work that has not begun; work under way goes on, but no longer reports to this event loop,
-            # which may be closed by then.
+            # Ends a task, and work that has not begun; work under way goes on, but no longer reports to this event
+            # loop, which may be closed by then.
             waited.cancel()
 
     async def outlast(self, future: Future[T], within: float = math.inf) -> T:

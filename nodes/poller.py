@@ -44,6 +44,5 @@ class TaskPoller(io.ComfyNode):
     @classmethod
     async def execute(cls, task_id: str, region: str, timeout: int, unique_id: object = None) -> io.NodeOutput:
         with running(cls, timeout) as waiting:
-            task_ids = await studio().task_ids_of(task_id, waiting)
-            result = await studio().collect(task_ids, region, waiting)
+            result = await studio().collect(await studio().task_ids_of(task_id, waiting), region, waiting)
         return await image_output(cls, result)

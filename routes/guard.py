@@ -6,7 +6,7 @@ import contextlib
 import functools
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +39,7 @@ def guarded(handler: Handler, *, private: bool) -> Handler:
     @functools.wraps(handler)
     async def answer(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse
-        if reason := refusal(request.method, request.headers, request.host, _own_port(request), private):
+        if reason := refusal(request, private):
             response = web.json_response({"error": translate(reason, words())}, status=403)
         else:
             try:
@@ -66,13 +66,7 @@ async def json_object(request: web.Request, limit: int = MAX_BODY) -> dict[str, 
     return body
 
 
-def _own_port(request: web.Request) -> int:
-    """At which this server listens; 0 where that is no port."""
-    name = request.transport and request.transport.get_extra_info("sockname")
-    return name[1] if isinstance(name, tuple) else 0
-
-
-def refusal(method: str, headers: Mapping[str, str], host: str, own_port: int, private: bool) -> Text | None:
+def refusal(request: web.Request, private: bool) -> Text | None:
     """Why a request is not answered, None where it is. What ComfyUI lets other origins do (CORS) changes nothing here.
 
     Sec-Fetch-Site is the browser's own word on which page asks; no page can write it. Browsers send it over https and
@@ -83,10 +77,10 @@ def refusal(method: str, headers: Mapping[str, str], host: str, own_port: int, p
     server, for what is private, to be called by an address or a local name: to a rebound page, its own origin is this
     server's too.
     """
-    if site := headers.get("Sec-Fetch-Site"):
-        return None if site == "same-origin" or (site == "none" and method == "GET") else _FOREIGN
-    origin = headers.get("Origin")
-    if origin is not None and not _is_origin_of(origin, host, own_port):
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return None if site == "same-origin" or (site == "none" and request.method == "GET") else _FOREIGN
+    origin, host = request.headers.get("Origin"), request.host
+    if origin is not None and not _is_origin_of(origin, host, at_usual_port=_listens_at(request) in _PORTS.values()):
         return _OTHER_ORIGIN
     if private and not _is_local(host):
         return Text(
@@ -97,18 +91,23 @@ def refusal(method: str, headers: Mapping[str, str], host: str, own_port: int, p
     return None
 
 
-def _is_origin_of(origin: str, host: str, own_port: int) -> bool:
-    """Whether a page of this origin ("null", for one) came from this host; an origin may leave out the usual port.
+def _listens_at(request: web.Request) -> int:
+    """The port of ComfyUI's own socket; a usual one, the stricter case, where the connection is gone by now."""
+    port: int = request.get_extra_info("sockname", ("", _PORTS["http"]))[1]
+    return port
 
-    A host without one fits any, unless this server itself has a usual port: many proxies hand on the bare name (nginx:
-    $host), whatever their own port and scheme.
+
+def _is_origin_of(origin: str, host: str, *, at_usual_port: bool) -> bool:
+    """Whether a page of this origin ("null", for one) came from this host; either may leave out the usual port.
+
+    A host without a port that ComfyUI itself cannot have got so, since it listens at another than the usual ones, fits
+    any: many proxies hand on the bare name (nginx: $host), whatever their own port and scheme.
     """
     try:
         theirs, ours = urlsplit(origin), urlsplit(f"//{host}")
         usual = _PORTS[theirs.scheme]
         port = theirs.port or usual
-        meant = usual if own_port in _PORTS.values() else port
-        return (theirs.hostname, port) == (ours.hostname, ours.port or meant)
+        return (theirs.hostname, port) == (ours.hostname, ours.port or (usual if at_usual_port else port))
     except (ValueError, KeyError):
         return False
 

@@ -141,13 +141,17 @@ class Ledger:
         return next(iter(stored or entries), None)
 
     def by_task(self, task_id: str) -> Entry | None:
-        return self._one("task_id = ?", task_id)
+        return self.by_tasks([task_id]).get(task_id)
 
     def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
-        """The records of those tasks that there are any of, read at once. SQLite takes 999 ids at least."""
-        places = ", ".join("?" * len(task_ids))
+        """Task id -> its record, where there is one; all in one transaction."""
         with self.database.transaction(write=False) as ledger:
-            return {str(entry.task_id): entry for entry in _all(ledger, f"task_id IN ({places})", *task_ids)}
+            entries = [
+                entry
+                for start in range(0, len(task_ids), _MOST_VALUES)
+                for entry in _with_tasks(ledger, task_ids[start : start + _MOST_VALUES])
+            ]
+        return {entry.task_id: entry for entry in entries if entry.task_id}
 
     def recent(
         self, count: int, *, tasks_only: bool = False, before: int | None = None, search: str = ""
@@ -224,10 +228,6 @@ class Ledger:
         self.store.sweep(known)
         self.claims.sweep()
 
-    def _one(self, condition: str, *values: Any) -> Entry | None:
-        with self.database.transaction(write=False) as ledger:
-            return _one(ledger, condition, *values)
-
     def _today(self) -> str:
         return _day(self.now())
 
@@ -246,6 +246,11 @@ def _all(ledger: sqlite3.Connection, condition: str, *values: Any) -> list[Entry
     return [_entry(row, ledger) for row in rows]
 
 
+def _with_tasks(ledger: sqlite3.Connection, task_ids: Sequence[str]) -> list[Entry]:
+    return _all(ledger, f"task_id IN ({', '.join('?' * len(task_ids))})", *task_ids)
+
+
+_MOST_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 _ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
 _SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
 _PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id")

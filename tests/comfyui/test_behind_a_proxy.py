@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 
-from rig.comfyui import ComfyUI, server_environment
-from rig.layout import PACK_NAME, ROOT, comfyui_tree
-from rig.pack import put_pack
+from rig.comfyui import ComfyUI
 
 PREFIX = "/comfyui"
 ASKED = [
@@ -111,43 +106,3 @@ def test_a_name_that_was_made_to_point_here_gets_nothing_private(comfy: ComfyUI)
     seen, error = statuses(comfy, "$host", "http://evil.example:{port}")
     assert seen == [200, 200, 403, 403]
     assert "could be anybody's" in error
-
-
-# Asks the guard as if ComfyUI listened at a port that tests may not take. Arguments: origin, host, own port.
-GUARD = """
-import asyncio, json, os, sys
-sys.path.insert(0, os.getcwd())
-import comfy.options
-comfy.options.enable_args_parsing()
-import utils.extra_config, nodes
-
-asyncio.run(nodes.init_external_custom_nodes())
-(guard,) = (module for name, module in sys.modules.items() if name.endswith(".routes.guard"))
-for origin, host, own_port in json.loads(os.environ["ASKED"]):
-    print("answered", guard.refusal("PUT", {"Origin": origin}, host, own_port, True) is None)
-"""
-BARE = [
-    ("http://192.168.1.5:9999", "192.168.1.5", 8188, True),  # a proxy with a port of its own
-    ("https://192.168.1.5:8443", "192.168.1.5", 8188, True),
-    ("http://192.168.1.5", "192.168.1.5", 80, True),
-    ("https://192.168.1.5", "192.168.1.5", 443, True),
-    ("http://192.168.1.5:9999", "192.168.1.5", 80, False),  # another web application of that machine
-    ("https://192.168.1.5:8443", "192.168.1.5", 443, False),
-    ("http://192.168.1.6", "192.168.1.5", 8188, False),
-    ("http://192.168.1.5:9999", "192.168.1.5:8188", 8188, False),
-]
-
-
-def test_at_a_usual_port_a_name_without_one_means_it(tmp_path: Path) -> None:
-    put_pack(ROOT, tmp_path / "custom_nodes" / PACK_NAME)
-    run = subprocess.run(
-        [sys.executable, "-c", GUARD, "--cpu", "--base-directory", str(tmp_path)],
-        cwd=comfyui_tree(),
-        env=server_environment(tmp_path, {"ASKED": json.dumps([row[:3] for row in BARE])}),
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert run.returncode == 0, run.stderr
-    told = [line.removeprefix("answered ") for line in run.stdout.splitlines() if line.startswith("answered ")]
-    assert told == [str(row[3]) for row in BARE]

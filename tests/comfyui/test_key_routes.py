@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -308,6 +309,56 @@ def test_other_pages_are_refused(server: str, headers: dict[str, str], request: 
             assert status == 403
             assert "own page may ask" in told["error"] or "could be anybody's" in told["error"]
     assert state(comfy, "us-east-1")["ending"] == KEYS["right"][-4:]
+
+
+# Where ComfyUI itself listens at a usual port, a Host without one means just that port.
+OURS_AT_USUAL_PORT = [
+    {"Host": "localhost"},
+    {"Host": "localhost", "Origin": "http://localhost"},
+    {"Host": "localhost", "Origin": "http://localhost:80"},
+    {"Host": "192.168.1.5", "Origin": "https://192.168.1.5"},
+    {"Host": "nas.local:8443", "Origin": "https://nas.local:8443"},
+]
+FOREIGN_AT_USUAL_PORT = [
+    {"Host": "localhost", "Origin": "http://localhost:8188"},
+    {"Host": "192.168.1.5", "Origin": "http://192.168.1.5:9999"},
+    {"Host": "192.168.1.5", "Origin": "https://192.168.1.5:8443"},
+    {"Host": "192.168.1.5", "Origin": "http://192.168.1.5:443"},
+    {"Host": "nas.local", "Origin": "http://nas.local:32400"},
+    {"Host": "[::1]", "Origin": "http://[::1]:81"},
+]
+
+
+@pytest.fixture(scope="module")
+def usual_comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+    """At a port that browsers leave out."""
+    port = next(filter(may_listen, (80, 443)), None)
+    if port is None:
+        pytest.skip("needs a free port 80 or 443, and the right to listen there")
+    env = {"DASHSCOPE_API_KEY_US_EAST_1": KEYS["right"], "DASHSCOPE_HTTP_BASE_URL": "http://127.0.0.1:9/api/v1"}
+    home, args = tmp_path_factory.mktemp("usual"), ["--enable-cors-header"]
+    with ComfyUI.start(home=home, env=env, args=args, port=port) as comfy:
+        yield comfy
+
+
+def may_listen(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("headers", OURS_AT_USUAL_PORT, ids=str)
+def test_the_page_of_a_usual_port_is_answered(usual_comfy: ComfyUI, headers: dict[str, str]) -> None:
+    for asked in REQUESTS:
+        assert ask(usual_comfy, *asked, headers)[0] == 200, asked
+
+
+@pytest.mark.parametrize("headers", FOREIGN_AT_USUAL_PORT, ids=str)
+def test_pages_of_other_ports_are_refused_at_a_usual_port(usual_comfy: ComfyUI, headers: dict[str, str]) -> None:
+    for asked in REQUESTS:
+        assert ask(usual_comfy, *asked, headers)[0] == 403, asked
 
 
 NAMED = [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 import pytest
 
+from model_studio.threads import FILE_THREADS
 from rig.comfyui import ComfyUI
 from simulator import Simulator
 
@@ -97,6 +100,50 @@ def test_the_server_goes_on_while_the_ledger_is_locked(
     told = json.dumps(refused.result().refusal)
     assert "There is no task id." in told and "cannot be read" not in told
     assert answered > 3
+
+
+@pytest.fixture
+def locked(comfy: ComfyUI, submitted: Any) -> Iterator[None]:
+    """Another process holds the ledger."""
+    submitted()
+    with closing(sqlite3.connect(comfy.home / LEDGER)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def test_cancel_ends_an_empty_poller_while_the_ledger_is_locked(
+    comfy: ComfyUI, sim: Simulator, graph: Any, locked: None
+) -> None:
+    empty = graph.add("PrimitiveString", value="")
+    poller = graph.add("ModelStudioTaskPoller", task_id=[empty, 0])
+    graph.save(poller)
+    queued = comfy.queue(graph)
+    while not any(told["data"].get("node") == poller for _, told in queued.run.messages if told["type"] == "executing"):
+        time.sleep(0.01)
+    comfy.interrupt()
+    run = queued.wait(30)
+    assert run.status == "interrupted", run.error
+
+
+def test_graphs_are_checked_and_prices_told_while_runs_wait_for_the_ledger(
+    comfy: ComfyUI, sim: Simulator, new_graph: Any, new_seed: Any, locked: None
+) -> None:
+    """Seven runs, so that each thread for files waits for it, too; none of them finds it within two seconds."""
+    waiting, next_one = new_graph(), new_graph()
+    for _ in range(FILE_THREADS + 1):
+        waiting.save(waiting.add("ModelStudioWanText2Image", prompt="wait", seed=new_seed(), **SMALL))
+    for _ in range(10):
+        next_one.save(next_one.add("ModelStudioWanText2Image", prompt="next", seed=new_seed(), n=99, **SMALL))
+    queued = comfy.queue(waiting)
+    while len([text for _, _, text in queued.run.told if text == "starting"]) <= FILE_THREADS:
+        time.sleep(0.01)
+    began = time.monotonic()
+    assert comfy.queue(next_one).run.status == "refused"
+    price = comfy.post("/model_studio/quote", {"inputs": {**SMALL, "region": "auto"}, "linked": False})
+    took = time.monotonic() - began
+    comfy.interrupt()
+    assert queued.wait(30).status == "interrupted"
+    assert price.json()["cost"] and took < 10, took  # 20 and more where each has to wait
 
 
 def test_too_many_ids_are_refused_before_the_graph_runs(comfy: ComfyUI, sim: Simulator, graph: Any) -> None:

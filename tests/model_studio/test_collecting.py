@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
+import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from model_studio import errors
-from model_studio.ledger import DRAWN, FAILED, LOST, SUBMITTED
+from model_studio import errors, pacer
+from model_studio.ledger import DRAWN, FAILED, LOST, SUBMITTED, database
 from model_studio.studio import Result, Studio
+from model_studio.threads import FILE_THREADS, file_work
 from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
 from tests.model_studio.asking import ask, creations, served
@@ -230,3 +235,139 @@ def test_a_found_task_of_another_is_given_back_by_the_poller_too(
     with pytest.raises(errors.SubmissionUncertain):
         submit(studio, waiting)
     assert submit(studio, waiting)[0] != stranger
+
+
+# Many runs of one node, and a ledger that another process holds
+
+
+def settle(studio: Studio) -> None:
+    """Until nothing is at work in the background any more."""
+    barrier = threading.Barrier(FILE_THREADS, timeout=30)
+    for future in [file_work(barrier.wait) for _ in range(FILE_THREADS)]:
+        future.result(30)
+    loop, end = studio._background._running(), time.monotonic() + 30
+    while asyncio.all_tasks(loop):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_of_a_list_of_ids_so_many_runs_are_at_work(
+    studio: Studio, sim: Simulator, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacer, "REQUESTS", 2)
+    sim.faults.add("stuck_pending")
+    ids = [submit(studio, waiting, seed=seed)[0] for seed in range(5)]
+    canceled, shown = threading.Event(), {task_id: [""] for task_id in ids}
+
+    def asked() -> set[str]:
+        return {seen.path.rsplit("/", 1)[1] for seen in sim.requests if seen.method == "GET"}
+
+    async def one(task_id: str) -> None:
+        run = Waiting(60, canceled.is_set, lambda text, _: shown[task_id].append(text), party="node")
+        await studio.collect([task_id], "auto", run)
+
+    async def all_of_them() -> list[Any]:
+        runs = [asyncio.ensure_future(one(task_id)) for task_id in ids]
+        waits = "waiting for a free place, 2 requests at a time"
+        while len(asked()) < 2 or sum(waits in texts for texts in shown.values()) < 3:
+            assert len(asked()) <= 2
+            await asyncio.sleep(0.01)
+        canceled.set()
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    assert [type(end) for end in asyncio.run(asyncio.wait_for(all_of_them(), 20))] == [Interrupted] * 5
+    settle(studio)
+    assert len(asked()) == 2
+
+
+@pytest.fixture
+def tries(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One for each connection that is made to the ledger."""
+    made: list[int] = []
+    connect = studio.ledger.database._connect
+
+    def counted() -> sqlite3.Connection:
+        made.append(1)
+        return connect()
+
+    monkeypatch.setattr(studio.ledger.database, "_connect", counted)
+    return made
+
+
+def test_a_locked_ledger_is_waited_for_once_and_not_for_each_id(
+    studio: Studio, waiting: Waiting, sim: Simulator, tries: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [submit(studio, waiting, seed=seed)[0] for seed in range(4)]
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(studio.ledger.database.file, check_same_thread=False)) as other:
+        account = studio.ledger.account
+
+        def then_locked(key: str) -> str:
+            found = account(key)
+            other.execute("BEGIN EXCLUSIVE")
+            tries.clear()
+            return found
+
+        monkeypatch.setattr(studio.ledger, "account", then_locked)
+        result = collect(studio, waiting, *ids, "no-such-task")
+    assert len(result.pictures) == 4
+    assert len(tries) == 2
+    assert sum("Nothing is kept" in note for note in result.info["notes"]) == 1
+
+
+def test_a_run_canceled_while_the_ledger_is_locked_does_no_more(
+    studio: Studio, waiting: Waiting, sim: Simulator, tries: list[int]
+) -> None:
+    task_id, _ = submit(studio, waiting)
+    settle(studio)
+    seen, canceled = len(sim.requests), threading.Event()
+    tries.clear()
+
+    async def canceled_run() -> None:
+        run = asyncio.ensure_future(studio.collect([task_id], "auto", Waiting(60, canceled.is_set)))
+        while not tries:
+            await asyncio.sleep(0.01)
+        canceled.set()
+        await run
+
+    with closing(sqlite3.connect(studio.ledger.database.file)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Interrupted):
+            asyncio.run(canceled_run())
+        other.rollback()
+    settle(studio)
+    assert len(tries) == 1 and len(sim.requests) == seen
+
+
+@pytest.mark.parametrize(
+    ("ledger", "told"),
+    [
+        ("locked", "After 90 s the task is not finished (no answer)."),
+        ("slow", "After 60 s the task is not finished (PENDING)."),
+    ],
+)
+def test_the_seconds_of_a_time_out_count_from_the_runs_beginning(
+    studio: Studio,
+    waiting: Waiting,
+    sim: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Any,
+    ledger: str,
+    told: str,
+) -> None:
+    sim.faults.add("stuck_pending")
+    task_id, _ = submit(studio, waiting)
+    account, release = studio.ledger.account, threading.Event()
+
+    def waits(key: str) -> str:
+        clock.time += {"locked": 90, "slow": 50}[ledger]
+        if ledger == "locked":
+            release.wait(30)
+        return account(key)
+
+    monkeypatch.setattr(studio.ledger, "account", waits)
+    late = Waiting(60, clock=clock)
+    with pytest.raises(errors.TaskTimeout, match=re.escape(told)) as caught:
+        collect(studio, late, task_id)
+    release.set()
+    assert caught.value.task_id == task_id

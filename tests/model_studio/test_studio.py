@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_studio import errors, memory, threads
+from model_studio import errors, threads
 from model_studio.catalog import ALL_MODELS, Model
-from model_studio.ledger import Entry, LedgerUnavailable
-from model_studio.pacer import REQUESTS
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
-from model_studio.words import Text
 from simulator import Simulator
 from tests.model_studio.asking import ask, creations, served
 
@@ -414,50 +409,20 @@ def test_an_empty_poller_does_not_wait_for_a_locked_ledger(studio: Studio, monke
     assert refused.value.text.endswith("gave, or link its output.")
 
 
-@pytest.mark.parametrize("text", ["", " "])
-def test_cancel_of_an_empty_poller_does_not_wait_for_a_locked_ledger(studio: Studio, text: str) -> None:
-    with contextlib.suppress(errors.InvalidRequest):
-        studio.task_ids(text)
+def test_cancel_ends_an_empty_poller_while_the_ledger_is_locked(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose text came over a link, so that nothing checked it before."""
+    with pytest.raises(errors.InvalidRequest):
+        studio.task_ids("")
+    monkeypatch.setattr(threads, "PATIENCE", 60)
+    canceled = threading.Event()
+
+    async def canceled_run() -> list[str]:
+        asyncio.get_running_loop().call_later(0.2, canceled.set)
+        return await studio.task_ids_of(" ", Waiting(60, canceled.is_set))
+
     with closing(sqlite3.connect(studio.ledger.database.file)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(Interrupted):
-            asyncio.run(studio.task_ids_of(text, Waiting(60, lambda: True)))
-
-
-def test_a_poller_with_a_locked_ledger_waits_for_it_once(
-    studio: Studio, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many ids it has; then it asks the service."""
-    looks: list[int] = []
-
-    def locked(task_ids: Sequence[str]) -> dict[str, Entry]:
-        looks.append(len(task_ids))
-        raise LedgerUnavailable("database is locked")
-
-    monkeypatch.setattr(studio.ledger, "by_tasks", locked)
-    with pytest.raises(errors.TaskUnknown):
-        asyncio.run(studio.collect([f"a-{number}" for number in range(50)], "cn-beijing", waiting))
-    assert looks == [50] * memory.TRIES
-
-
-def test_pollers_of_one_node_work_a_few_at_a_time(studio: Studio, clock: Any) -> None:
-    """A list of lines of ids makes many runs, which another node is not to wait for."""
-    at_work: list[int] = []
-    inside = 0
-
-    async def slow(*args: object) -> None:
-        nonlocal inside
-        inside += 1
-        at_work.append(inside)
-        await asyncio.sleep(0)
-        inside -= 1
-        raise errors.TaskUnknown(Text("no"))
-
-    async def many() -> None:
-        runs = (studio._collect([f"a-{n}"], "cn-beijing", Waiting(60, clock=clock, party="node")) for n in range(300))
-        await asyncio.gather(*runs, return_exceptions=True)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model_studio.studio.collect", slow)
-        asyncio.run(many())
-    assert len(at_work) == 300 and max(at_work) <= REQUESTS
+            asyncio.run(canceled_run())

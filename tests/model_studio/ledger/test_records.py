@@ -258,6 +258,14 @@ def test_a_task_is_found_once(ledger: Ledger, now: Any) -> None:
     assert len(ledger.recent(10)) == 1
 
 
+def test_many_tasks_are_looked_up_at_once(ledger: Ledger) -> None:
+    """More than SQLite takes values in one statement; most of them are not known here."""
+    ids = [f"t-{number}" for number in range(40_000)]
+    ours = [ledger.found(new_entry(Order("account", "cn-beijing"), SUBMITTED, 0, ids[number])) for number in (0, -1, 7)]
+    assert ledger.by_tasks(ids) == {entry.task_id: entry for entry in ours}
+    assert ledger.by_tasks([]) == {}
+
+
 def test_a_task_of_our_own_is_found_as_it_is(ledger: Ledger) -> None:
     own = ledger.update(begin(ledger), state=DRAWN, task_id="t-1", drawn=Drawn(("link",)))
     assert ledger.found(new_entry(Order("account", "cn-beijing"), SUBMITTED, ledger.now(), "t-1")) == own
@@ -492,6 +500,7 @@ def test_all_say_when_there_is_no_ledger(folder: Path) -> None:
         lambda: ledger.update(entry, state=LOST),
         lambda: ledger.latest("print"),
         lambda: ledger.by_task("t-1"),
+        lambda: ledger.by_tasks(["t-1"]),
         lambda: ledger.recent(1),
         lambda: ledger.picture(1, 0),
         lambda: ledger.unsettled(entry, 1),
