@@ -41,18 +41,17 @@ class Api:
     def outcome(self, answer: Answer) -> dict[str, Any] | ServiceError | GatewayAnswered | None:
         """The JSON of a good answer, the error of a bad one; None where it leaves open whether the request was done.
 
-        An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same,
-        which count under any status where there is no code;
-        `{"error": {…}}` was observed on some paths. What is not the service's JSON came from something in between,
-        which refuses with 300 to 499 (429 is a limit, whoever tells it) and may have passed the request on with others.
+        An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same;
+        those without a code count under any status. `{"error": {…}}` was observed on some paths. What is not the
+        service's JSON came from something in between, which refuses with 300 to 499 (429 is a limit, whoever tells it)
+        and may have passed the request on with others.
         """
-        request_id = answer.headers.get("x-request-id")
         body = answer.json
         if body is None and answer.status == 429:
             body = {}
         if body is None:
             return self._gateways(answer.status) if 300 <= answer.status < 500 else None
-        body = {"request_id": request_id, **body}
+        body = {"request_id": answer.headers.get("x-request-id"), **body}
         nested = body.get("error")
         told = nested if isinstance(nested, dict) else body
         code = words(told.get("code"))

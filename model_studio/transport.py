@@ -155,8 +155,8 @@ class Transport:
         outcome = api.outcome(answer)
         if outcome is None:
             raise _uncertain(_not_the_services(answer), answer)
-        if isinstance(outcome, ServiceError) and is_id(read_task(answer.json or {}).task_id):
-            return answer.json or {}, answer  # whatever else it says: asking about that task costs nothing
+        if isinstance(outcome, ServiceError) and (body := answer.json) and is_id(read_task(body).task_id):
+            return body, answer  # whatever else it says: asking about that task costs nothing
         if isinstance(outcome, ServiceError) and _is_unheard_of(outcome):
             outcome.advice = ""  # it could say that nothing was billed
             raise _uncertain(outcome.text, answer).with_ids(request_id=outcome.request_id)
