@@ -13,7 +13,7 @@ import numpy.typing as npt
 import requests
 from requests.adapters import HTTPAdapter
 
-from model_studio.pictures import decode, to_float
+from model_studio.runs.pictures import decode, to_float
 
 GRID = 3  # seconds between two questions about a task in its first 30 s (specification)
 _TIMES, _TIMES_TOGETHER = 15, 3

@@ -15,22 +15,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import budget, info, key_check, overview, recent, settings, tasks
-from .api import Api
-from .background import Background
-from .collecting import collect
-from .credentials import find_key
-from .drawing import Drawing, Outcome
+from .account import settings
+from .account.credentials import find_key
+from .account.regions import api_host
 from .errors import InvalidRequest, TasksRefused
-from .key_check import KeyCheck
 from .ledger import Ledger, LedgerUnavailable
-from .memory import Memory, Rules
-from .pacer import Pacer
-from .pictures import Picture
-from .regions import api_host
+from .ledger.session import LedgerSession, Rules
+from .page import overview, recent
 from .request import ImageRequest
+from .runs import budget, info
+from .runs.background import Background
+from .runs.collecting import collect
+from .runs.drawing import Drawing, Outcome
+from .runs.pictures import Picture
+from .service import key_check, tasks
+from .service.api import Api
+from .service.key_check import KeyCheck
+from .service.pacer import Pacer
+from .service.transport import Transport
 from .threads import file_work, in_time
-from .transport import Transport
 from .waiting import Waiting
 from .words import Text
 
@@ -173,10 +176,10 @@ class Studio:
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
             api = await self._api(region)
-            memory = self._memory()
-            found = await collect(self._transport, api, task_ids, memory, waiting)
+            session = self._session()
+            found = await collect(self._transport, api, task_ids, session, waiting)
         told = {
-            "model": info.joined(entry.order.model for entry in found.entries) or None,
+            "model": info.joined(entry.asked.model for entry in found.entries) or None,
             "region": api.host.region,
             "request_id": info.joined(entry.request_id for entry in found.entries),
             "task_id": ", ".join(task_ids),
@@ -186,7 +189,7 @@ class Studio:
             "source": found.source,
             "cost": None,
             "times": info.times(waiting, found.drawing_seconds),
-            "notes": [*(error.text for error in found.errors), *found.notes, *memory.notes],
+            "notes": [*(error.text for error in found.errors), *found.notes, *session.notes],
         }
         return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
 
@@ -207,7 +210,7 @@ class Studio:
         return await self._draw(request, waiting)
 
     async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
-        memory = self._memory()
+        session = self._session()
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(
             _digest(api),
@@ -217,16 +220,16 @@ class Studio:
             fixed=pace.is_own(request.model),
         )
         allowed = budget.guard(settings.daily_budget(self._environ), request)
-        account = await memory.account(api.key.value)
-        return Drawing(self._transport, api, request, account, memory, gate, allowed, waiting)
+        account = await session.account(api.key.value)
+        return Drawing(self._transport, api, request, account, session, gate, allowed, waiting)
 
-    def _memory(self) -> Memory:
+    def _session(self) -> LedgerSession:
         environ = self._environ
         rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
         if self._untidy:
             self._untidy = False
             file_work(_tidy, self.ledger, rules)
-        return Memory(self.ledger, rules)
+        return LedgerSession(self.ledger, rules)
 
     async def _api(self, region: str) -> Api:
         api = await asyncio.wrap_future(file_work(self._access, region))

@@ -55,13 +55,13 @@ class _Crew:
         self._lock = threading.Lock()
         self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._threads = 0
-        self._left = 0  # pieces of work that wait or are under way
+        self._work = 0  # pieces of work that wait or are under way
 
     def put(self, work: Callable[[], None]) -> None:
         self._queue.put(work)
         with self._lock:
-            self._left += 1
-            if self._threads < min(self._size, self._left):
+            self._work += 1
+            if self._threads < min(self._size, self._work):
                 self._threads += 1
                 _thread(self._serve)
 
@@ -69,7 +69,7 @@ class _Crew:
         while True:
             self._queue.get()()
             with self._lock:
-                self._left -= 1
+                self._work -= 1
 
 
 _files = _Crew(FILE_THREADS)

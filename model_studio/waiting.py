@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from .threads import start
@@ -68,12 +69,22 @@ class Phase:
         return min((now - self.since) / self.about, 0.95) if self.since is not None and self.about else 0.0
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a run comes from. `party`: what stands in line as one; `queued`: when its user asked for it, in seconds
+    since 1970.
+    """
+
+    party: Hashable
+    queued: float = field(default_factory=time.time)
+
+
 class Waiting:
     """The waits of one run, which end when `interrupted()` says so or the clock passes the deadline.
 
     timeout      seconds until the deadline
     show         called with the phase's text and fraction (0…1) whenever the text changes
-    party        what stands in line as one; this run where None is given
+    origin       who asked for this run, and when; for itself and now where None is given
     """
 
     def __init__(
@@ -82,10 +93,10 @@ class Waiting:
         interrupted: Callable[[], bool] = lambda: False,
         show: Callable[[str, float], None] = lambda text, fraction: None,
         clock: Clock | None = None,
-        party: Hashable | None = None,
+        origin: Origin | None = None,
     ) -> None:
+        self.origin = origin or Origin(self)
         self.clock = clock or Clock()
-        self.party: Hashable = self if party is None else party
         self.timeout = timeout
         self.started = self.clock.now()
         self.deadline = self.started + timeout
@@ -93,14 +104,18 @@ class Waiting:
         self._show = show
         self._look_after = SLICE
         self._pauses: set[asyncio.Future[Any]] = set()
-        self.left = False  # whether nobody waits for this run any more
+        self.abandoned = False  # whether nobody waits for this run any more
         self._canceled = False
-        self._heeds_leaving = self._heeds_cancel = True
+        self._stops_when_left = self._stops_on_cancel = True
         self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
         self._uncounted = 0  # how many are inside uncounted()
         self._outside = (self.started, self._phase)  # when and in which phase the first of them entered
+
+    @property
+    def party(self) -> Hashable:
+        return self.origin.party
 
     @property
     def elapsed(self) -> float:
@@ -111,10 +126,13 @@ class Waiting:
 
         def show(text: str, fraction: float) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended with its prompt
-                if not own.left:
+                if not own.abandoned:
                     loop.call_soon_threadsafe(self._show, text, fraction)
 
-        own = Waiting(self.timeout, lambda: not own.left and self.cancel_asked(), show, self.clock, self.party)
+        def cancel_asked() -> bool:
+            return not own.abandoned and self.cancel_asked()
+
+        own = Waiting(self.timeout, cancel_asked, show, self.clock, self.origin)
         own._look_after = math.inf  # whoever asked for it looks for Cancel, and calls `look`
         return own
 
@@ -130,25 +148,25 @@ class Waiting:
 
     def leave(self, *, canceled: bool) -> None:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
-        self.left = True
+        self.abandoned = True
         self._canceled = self._canceled or canceled
 
     def interrupted(self) -> bool:
         """Whether the run is to end: the user asked for it, or nobody waits for it; as far as that is heeded now."""
         self._canceled = self._canceled or self.cancel_asked()
-        return (self._heeds_cancel and self._canceled) or (self._heeds_leaving and self.left)
+        return (self._stops_on_cancel and self._canceled) or (self._stops_when_left and self.abandoned)
 
-    def heed_leaving(self) -> None:
+    def stop_when_left(self) -> None:
         """Nothing is at stake: the run ends when it is canceled, or left for any other reason. So it begins."""
-        self._heeds_leaving = self._heeds_cancel = True
+        self._stops_when_left = self._stops_on_cancel = True
 
-    def heed_cancel_only(self) -> None:
+    def stop_on_cancel_only(self) -> None:
         """Something may be paid for: the run ends when the user cancels it, but not because another node failed."""
-        self._heeds_leaving, self._heeds_cancel = False, True
+        self._stops_when_left, self._stops_on_cancel = False, True
 
-    def heed_nobody(self) -> None:
+    def never_stop(self) -> None:
         """Something is paid for and cannot be had back: the run goes on to its end."""
-        self._heeds_leaving = self._heeds_cancel = False
+        self._stops_when_left = self._stops_on_cancel = False
 
     def extend(self, seconds: float) -> None:
         """Puts the deadline at least `seconds` from now."""

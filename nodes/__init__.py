@@ -1,9 +1,7 @@
-"""The nodes that people drag. Only this folder knows ComfyUI and torch."""
+"""The nodes that people drag. Only this folder and `comfyui` know ComfyUI; only this one knows torch."""
 
 from comfy_api.latest import ComfyExtension, io
 
-from ..routes import register
-from .console import take_every_character
 from .poller import TaskPoller
 from .prompt_list import PromptList
 from .qwen import QwenText2Image
@@ -15,12 +13,6 @@ NODES: list[type[io.ComfyNode]] = [QwenText2Image, WanText2Image, SubmitText2Ima
 
 class ModelStudioExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        for node in NODES:
+            node.hidden = io.HiddenHolder.from_dict({})  # for Python code that calls a node without ComfyUI's queue
         return NODES
-
-
-async def comfy_entrypoint() -> ModelStudioExtension:
-    for node in NODES:
-        node.hidden = io.HiddenHolder.from_dict({})  # for Python code that calls a node without ComfyUI's queue
-    take_every_character()
-    register()  # here, because ComfyUI 0.3.75 does not call on_load of custom nodes
-    return ModelStudioExtension()

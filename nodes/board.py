@@ -15,8 +15,8 @@ from comfy_api.latest import io
 from comfy_execution.progress import ProgressRegistry, get_progress_state
 from server import PromptServer
 
-from ..model_studio.outcomes import Outcome, Runs
-from .language import words
+from ..comfyui.language import translations
+from ..model_studio.runs.outcomes import Outcome, Runs
 
 EVERY = 0.5  # seconds between two messages of a node, in the long run
 AT_ONCE = 5  # messages after a pause
@@ -59,7 +59,7 @@ class Board:
 
     def _tell(self) -> None:
         self._due, self._spent = None, max(self._spent, self._loop.time()) + EVERY
-        text, fraction = self.runs.text(words()), round(self.runs.fraction, 2)
+        text, fraction = self.runs.text(translations()), round(self.runs.fraction, 2)
         text_before, fraction_before = self._told
         self._told = text, fraction
         if text != text_before:

@@ -5,45 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import comfy.model_management
-import folder_paths
 import torch
 from comfy_api.latest import io
 from comfy_execution.utils import get_executing_context
 
+from ..comfyui.language import in_users_language, translations
 from ..model_studio.errors import ModelStudioError
-from ..model_studio.outcomes import Drawn, Outcome
-from ..model_studio.pictures import to_float
-from ..model_studio.studio import Result, Studio
+from ..model_studio.runs.outcomes import Drawn, Outcome
+from ..model_studio.runs.pictures import to_float
+from ..model_studio.studio import Result
 from ..model_studio.threads import start
-from ..model_studio.waiting import Interrupted, Waiting
+from ..model_studio.waiting import Interrupted, Origin, Waiting
 from ..model_studio.words import Text, translate
 from . import board
-from .language import in_users_language, words
 
 log = logging.getLogger(__name__)
 _CANCELED = Outcome(said=Text("canceled"))
-
-
-@cache
-def studio() -> Studio:
-    """The one Studio of this process, made at first use."""
-    return Studio(private_folder())
-
-
-def private_folder() -> Path:
-    """user/__model_studio, which ComfyUI gives out over no HTTP route; not created here."""
-    name = "model_studio"
-    if hasattr(folder_paths, "get_system_user_directory"):  # since 0.3.76
-        return Path(folder_paths.get_system_user_directory(name))
-    return Path(folder_paths.get_user_directory()) / f"__{name}"
 
 
 @contextmanager
@@ -57,7 +40,7 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     try:
         with in_users_language():
             # Of a list, one node makes many runs: they stand in line as one.
-            yield Waiting(timeout, interrupted, line.show, party=_party())
+            yield Waiting(timeout, interrupted, line.show, origin=_origin())
     except ModelStudioError as error:
         line.end(Outcome(said=error.what, failed=True))
         raise
@@ -70,9 +53,9 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
         raise
 
 
-def _party() -> Hashable:
+def _origin() -> Origin | None:
     context = get_executing_context()
-    return context and (context.prompt_id, context.node_id)
+    return context and Origin((context.prompt_id, context.node_id))
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> str:
@@ -80,7 +63,7 @@ def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> 
     for note in outcome.notes:
         log.warning("Node %s: %s", node.hidden.unique_id, note)
     board.end(outcome)
-    return json.dumps(translate(info, words()), ensure_ascii=False, indent=2)
+    return json.dumps(translate(info, translations()), ensure_ascii=False, indent=2)
 
 
 async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutput:

@@ -6,14 +6,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..comfyui.language import in_users_language
+from ..comfyui.studio import studio
 from ..model_studio import catalog, request
+from ..model_studio.account.regions import AUTO, REGIONS
 from ..model_studio.catalog import ASPECT_RATIOS, Model
-from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
 from ..model_studio.threads import in_time
 from ..model_studio.waiting import Waiting
-from .comfyui import studio
-from .language import in_users_language
 
 CATEGORY = "Model Studio"
 RECOMMENDED = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .comfyui import image_output, running, studio
+from ..comfyui.language import in_users_language
+from ..comfyui.studio import studio
+from .comfyui import image_output, running
 from .inputs import CATEGORY, image_outputs, region_input, timeout_input
-from .language import in_users_language
 from .search import found_by
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..comfyui.language import in_users_language
 from ..model_studio.request import prompts_in
 from .inputs import CATEGORY, output
-from .language import in_users_language
 from .search import found_by
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..comfyui.studio import studio
 from ..model_studio.catalog import QWEN_MODELS
-from .comfyui import image_output, running, studio
+from .comfyui import image_output, running
 from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
 from .search import QWEN, TEXT_TO_IMAGE, found_by
 

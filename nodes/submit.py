@@ -6,17 +6,18 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..comfyui.studio import studio
 from ..model_studio.catalog import TASK_MODELS
-from ..model_studio.info import NEW, RESUMED
-from ..model_studio.outcomes import Outcome
+from ..model_studio.runs.info import NEW, RESUMED
+from ..model_studio.runs.outcomes import Outcome
 from ..model_studio.words import Text
-from .comfyui import finish, running, studio
+from .comfyui import finish, running
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
 from .search import QWEN, TEXT_TO_IMAGE, WAN, found_by
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
 PATIENCE = 120
-_WORDS = {NEW: Text("submitted"), RESUMED: Text("submitted before (resumed)")}
+_SOURCE_TEXTS = {NEW: Text("submitted"), RESUMED: Text("submitted before (resumed)")}
 
 
 class SubmitText2Image(io.ComfyNode):
@@ -45,7 +46,7 @@ class SubmitText2Image(io.ComfyNode):
         with running(cls, PATIENCE) as waiting:
             request = await plan(TASK_MODELS, waiting, call_mode="async", **inputs)
             task_id, info = await studio().submit(request, waiting)
-        said = Text("{source}: {task_id}", source=_WORDS[info["source"]], task_id=task_id)
+        said = Text("{source}: {task_id}", source=_SOURCE_TEXTS[info["source"]], task_id=task_id)
         told = finish(cls, info, Outcome(said=said, notes=info["notes"]))
         # In the history too: whoever queued this node alone through the API finds the id there.
         return io.NodeOutput(task_id, told, ui={"text": (task_id,)})

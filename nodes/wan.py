@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..comfyui.studio import studio
 from ..model_studio.catalog import WAN_MODELS
-from .comfyui import image_output, running, studio
+from .comfyui import image_output, running
 from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
 from .search import TEXT_TO_IMAGE, WAN, found_by
 

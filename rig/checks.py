@@ -46,7 +46,7 @@ def checks() -> list[Step]:
     """What needs no test to run."""
     package = rig_home() / "mypy" / _PACKAGE
     put_pack(ROOT, package)
-    nodes = ("-m", _PACKAGE, "-p", f"{_PACKAGE}.nodes", "-p", f"{_PACKAGE}.routes")
+    nodes = ("-m", _PACKAGE, "-p", f"{_PACKAGE}.comfyui", "-p", f"{_PACKAGE}.nodes", "-p", f"{_PACKAGE}.routes")
     # ComfyUI's own annotations are too loose for a strict check: its modules count as unknown.
     loose = ("--ignore-missing-imports", "--allow-subclassing-any")
     return [

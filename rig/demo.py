@@ -159,8 +159,8 @@ def confirm_cost(prompts: Mapping[str, Mapping[str, Any]], agreed: bool) -> None
 
 def cost_of(api_prompt: Mapping[str, Any]) -> dict[str, float]:
     """List price of all pictures that a prompt asks for, by currency; refuses what the pack would refuse."""
+    from model_studio.account.regions import api_host
     from model_studio.errors import ModelStudioError
-    from model_studio.regions import api_host
     from model_studio.request import plan
 
     total: defaultdict[str, float] = defaultdict(float)

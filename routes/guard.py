@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ..comfyui.language import in_users_language, translations
 from ..model_studio.errors import InvalidRequest, ModelStudioError
 from ..model_studio.words import Text, translate
-from ..nodes.language import in_users_language, words
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,7 +40,7 @@ def guarded(handler: Handler, *, private: bool) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         response: web.StreamResponse
         if reason := refusal(request, private):
-            response = web.json_response({"error": translate(reason, words())}, status=403)
+            response = web.json_response({"error": translate(reason, translations())}, status=403)
         else:
             try:
                 with in_users_language():

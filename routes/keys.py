@@ -8,14 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ..model_studio import page_keys
+from ..comfyui.language import translations
+from ..comfyui.studio import private_folder, studio
+from ..model_studio.account import page_keys
+from ..model_studio.account.page_keys import KeyState
+from ..model_studio.account.regions import AUTO, REGIONS
 from ..model_studio.errors import ConfigurationError, InvalidRequest
-from ..model_studio.page_keys import KeyState
-from ..model_studio.regions import AUTO, REGIONS
 from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
-from ..nodes.comfyui import private_folder, studio
-from ..nodes.language import words
 from .guard import Handler, json_object
 
 
@@ -38,7 +38,9 @@ async def remove_key(request: web.Request) -> web.Response:
 async def check_key(request: web.Request) -> web.Response:
     region = _region(request)
     check = await studio().check_key(region)
-    return web.json_response({**await _told(region), "result": check.result, "why": translate(check.why, words())})
+    return web.json_response(
+        {**await _told(region), "result": check.result, "why": translate(check.why, translations())}
+    )
 
 
 ROUTES: list[tuple[str, str, Handler]] = [

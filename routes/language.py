@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..comfyui.language import set_language
 from ..model_studio.errors import InvalidRequest
 from ..model_studio.words import Text
-from ..nodes.language import set_language
 from .guard import Handler, json_object
 
 

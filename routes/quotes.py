@@ -6,12 +6,12 @@ import asyncio
 
 from aiohttp import web
 
+from ..comfyui.language import translations
+from ..comfyui.studio import studio
 from ..model_studio.errors import InvalidRequest
-from ..model_studio.quote import quote
+from ..model_studio.page.quote import quote
 from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
-from ..nodes.comfyui import studio
-from ..nodes.language import words
 from .guard import Handler, json_object
 
 
@@ -23,7 +23,7 @@ async def ask_price(request: web.Request) -> web.Response:
         raise InvalidRequest(Text("The request holds no inputs of a node."))
     told = await asyncio.wrap_future(start(quote, inputs, linked, studio().region))
     texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
-    return web.json_response(vars(told) | {"linked": linked} | translate(texts, words()))
+    return web.json_response(vars(told) | {"linked": linked} | translate(texts, translations()))
 
 
 ROUTES: list[tuple[str, str, Handler]] = [("POST", "/quote", ask_price)]

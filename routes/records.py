@@ -6,11 +6,11 @@ import asyncio
 
 from aiohttp import web
 
+from ..comfyui.language import translations
+from ..comfyui.studio import studio
 from ..model_studio.errors import InvalidRequest
 from ..model_studio.ledger import LedgerUnavailable
 from ..model_studio.words import Text, translate
-from ..nodes.comfyui import studio
-from ..nodes.language import words
 from .guard import Handler
 
 LIMIT = 100  # records in an answer, unless fewer are asked for
@@ -59,7 +59,7 @@ def _number(name: str, value: str, largest: int, smallest: int = 0) -> int:
 
 def _unavailable(error: LedgerUnavailable) -> web.Response:
     reason = Text("The ledger of earlier tasks cannot be read: {reason}.", reason=error.reason)
-    return web.json_response({"error": translate(reason, words())}, status=503)
+    return web.json_response({"error": translate(reason, translations())}, status=503)
 
 
 ROUTES: list[tuple[str, str, Handler]] = [

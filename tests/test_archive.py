@@ -23,7 +23,7 @@ SHIPS = re.compile(
     __init__\.py | LICENSE | README(\.zh(-TW)?)?\.md | SECURITY\.md | pyproject\.toml | requirements\.txt
     | example_workflows/[^/]+\.(jpg|json)
     | locales/(en|zh|zh-TW)/\w+\.json
-    | (model_studio|nodes|routes)/([a-z_]+/)*\w+\.py
+    | (comfyui|model_studio|nodes|routes)/([a-z_]+/)*\w+\.py
     | web/\w+\.js | web/page/(\w+/)*\w+\.(js|css)
     | web/docs/(\w+|\w+/(zh|zh-TW))\.md | web/docs/images/[\w.-]+\.webp
     """,

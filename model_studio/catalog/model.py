@@ -22,7 +22,7 @@ Z_DOCS = Text("documentation: z-image API reference")
 PRICE_DOCS = Text("documentation: Model pricing, April 2026; USD converted from its international column")
 RATE_DOCS = Text("documentation: Rate limits")
 SERVERS = Text("observed: answers of live servers, August to October 2026")
-UNCERTAIN = Text("uncertain: second-hand reports")
+SECOND_HAND = Text("uncertain: second-hand reports")
 
 ASPECT_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4")
 

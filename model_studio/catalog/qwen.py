@@ -8,11 +8,11 @@ from .model import (
     PRICE_DOCS,
     QWEN_DOCS,
     RATE_DOCS,
+    SECOND_HAND,
     SERVERS,
     SINGAPORE,
     SPEC,
     SYNC_MESSAGES,
-    UNCERTAIN,
     Z_DOCS,
     Model,
     Price,
@@ -58,7 +58,7 @@ QWEN_2_PRO = Model(
         "prompt_limit": QWEN_DOCS,
         "prices": PRICE_DOCS,
         "rate_limit": RATE_DOCS,
-        "typical_seconds": UNCERTAIN,
+        "typical_seconds": SECOND_HAND,
     },
 )
 
@@ -116,7 +116,7 @@ QWEN_IMAGE = replace(
     ids=same_id("qwen-image", BEIJING, SINGAPORE),
     prices=(Price(cny_usd(0.25, 0.035)),),
     typical_seconds=22,
-    sources={**QWEN_PLUS.sources, "typical_seconds": UNCERTAIN},
+    sources={**QWEN_PLUS.sources, "typical_seconds": SECOND_HAND},
 )
 
 # Reference pages describe tasks for 3.0 and 2.1; the specification allows them for plus and qwen-image only.
@@ -144,7 +144,7 @@ QWEN_3_PRO = Model(
         "takes": QWEN_DOCS,
         "prompt_limit": QWEN_DOCS,
         "prices": SERVERS,
-        "rate_limit": UNCERTAIN,
+        "rate_limit": SECOND_HAND,
         "typical_seconds": SERVERS,
     },
 )
@@ -155,7 +155,7 @@ QWEN_3 = replace(
     ids=same_id("qwen-image-3.0", BEIJING, SINGAPORE),
     prices=(Price(cny_usd(0.20, 0.03)),),
     typical_seconds=35,
-    sources={**QWEN_3_PRO.sources, "prices": UNCERTAIN, "typical_seconds": UNCERTAIN},
+    sources={**QWEN_3_PRO.sources, "prices": SECOND_HAND, "typical_seconds": SECOND_HAND},
 )
 
 QWEN_2_1_PRO = replace(
@@ -166,9 +166,9 @@ QWEN_2_1_PRO = replace(
     typical_seconds=60,
     sources={
         **QWEN_3_PRO.sources,
-        "ids": f"{QWEN_DOCS}; Singapore {UNCERTAIN}",
-        "prices": UNCERTAIN,
-        "typical_seconds": UNCERTAIN,
+        "ids": f"{QWEN_DOCS}; Singapore {SECOND_HAND}",
+        "prices": SECOND_HAND,
+        "typical_seconds": SECOND_HAND,
     },
 )
 

@@ -9,11 +9,11 @@ from .model import (
     BEIJING,
     PRICE_DOCS,
     RATE_DOCS,
+    SECOND_HAND,
     SERVERS,
     SINGAPORE,
     SPEC,
     SYNC_MESSAGES,
-    UNCERTAIN,
     VIRGINIA,
     WAN27_DOCS,
     WAN_DOCS,
@@ -114,7 +114,7 @@ _V2_SOURCES = {
     "prompt_limit": WAN_DOCS,
     "prices": PRICE_DOCS,
     "rate_limit": RATE_DOCS,
-    "typical_seconds": UNCERTAIN,
+    "typical_seconds": SECOND_HAND,
 }
 
 WAN_2_5 = Model(

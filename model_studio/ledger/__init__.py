@@ -8,7 +8,7 @@ claims       one run at a time for the same request, among all processes
 
 from .claims import Claims
 from .database import LedgerUnavailable
-from .records import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, Order, new_entry
+from .records import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, new_entry
 
 __all__ = [
     "DRAWN",
@@ -17,10 +17,10 @@ __all__ = [
     "SENDING",
     "SUBMITTED",
     "UNCERTAIN",
+    "Asked",
     "Claims",
     "Entry",
     "Ledger",
     "LedgerUnavailable",
-    "Order",
     "new_entry",
 ]

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..answers import Drawn
+from ..service.answers import Drawn
 from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
@@ -29,7 +29,7 @@ FAILED = "failed"  # refused, failed or canceled: not billed
 
 
 @dataclass(frozen=True)
-class Order:
+class Asked:
     """What a new record holds. `price`: list price of one picture as (amount, currency); None: not known."""
 
     account: str
@@ -53,7 +53,7 @@ class Entry:
 
     id: int | None
     name: str
-    order: Order
+    asked: Asked
     state: str
     created: float
     updated: float
@@ -73,10 +73,10 @@ class Entry:
         return finished and len(self.files) == len(self.drawn.links)
 
 
-def new_entry(order: Order, state: str, now: float, task_id: str | None = None) -> Entry:
+def new_entry(asked: Asked, state: str, now: float, task_id: str | None = None) -> Entry:
     """Not written yet. Its name says when it was made, and nothing about the request."""
     name = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + uuid.uuid4().hex[:12]
-    return Entry(None, name, order, state, created=now, updated=now, sent=now, billed=order.n, task_id=task_id)
+    return Entry(None, name, asked, state, created=now, updated=now, sent=now, billed=asked.n, task_id=task_id)
 
 
 class Ledger:
@@ -175,12 +175,12 @@ class Ledger:
 
     def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         """Submissions of the account and model, sent within so many seconds of this one, whose task is not known."""
-        order = entry.order
+        asked = entry.asked
         with self.database.transaction(write=False) as ledger:
             return _all(
                 ledger,
                 "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) AND abs(sent - ?) <= ?",
-                *(order.account, order.region, order.model, SENDING, UNCERTAIN, entry.sent, within),
+                *(asked.account, asked.region, asked.model, SENDING, UNCERTAIN, entry.sent, within),
             )
 
     def spent_today(self) -> dict[str, float] | None:
@@ -258,9 +258,9 @@ _PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "t
 
 def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
     """Inserts or replaces the record of that name, whole; with the id it has now."""
-    amount, currency = entry.order.price or (None, None)
+    amount, currency = entry.asked.price or (None, None)
     values = {
-        **{name: getattr(entry.order, name) for name in _ASKED},
+        **{name: getattr(entry.asked, name) for name in _ASKED},
         **{name: getattr(entry, name) for name in _PLAIN},
         "drawn": _json(entry.drawn),
         "times": _json(entry.times),
@@ -283,7 +283,7 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     return Entry(
         id=row["id"],
         **plain,
-        order=Order(**asked, price=price),
+        asked=Asked(**asked, price=price),
         drawn=_drawn(_read(row["drawn"])),
         times=_read(row["times"]),
         files={number: file for number, file in files},

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model_studio.info import STORED
 from model_studio.ledger import UNCERTAIN, Entry, Ledger
+from model_studio.runs.info import STORED
 from simulator import Simulator
 from simulator.service import Billed
 
@@ -56,7 +56,7 @@ def audit(stories: Sequence[Story], simulator: Simulator, home: Path, began: flo
         result.failures += [f"{story}: {what}" for what in wrong]
         result.delivered += len(story.pictures) if story.pictures is not None and not wrong else 0
         _add(result, story, own, entries)
-        expected += sum(entry.order.price[0] * entry.billed for entry in entries if entry.order.price)
+        expected += sum(entry.asked.price[0] * entry.billed for entry in entries if entry.asked.price)
     result.failures += [f"{prompt} was billed, but never asked for." for prompt in bills]
     result.spent = _spent(home, began, time.time() + stories[-1].request.ahead if stories else began)
     if abs(result.spent - expected) > 1e-6:

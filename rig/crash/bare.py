@@ -23,7 +23,7 @@ from ..pack import put_pack
 from .points import Place
 from .requests import Request
 from .runs import Ended, Killed
-from .victim import LONGEST_RUN, PICTURES, PLACES, RESULT, Kill, Order
+from .victim import LONGEST_RUN, PICTURES, PLACES, RESULT, Assignment, Kill
 
 AT_RANDOM_TIMES = 0.2  # share of the kills that come from outside, wherever the run is
 
@@ -82,7 +82,7 @@ class Bare:
         profile = self._profiles[request.kind.name, node, phase]
         kill = profile.kill(self._dice, self._kills) if node == victim else Kill()
         with TemporaryDirectory() as folder:
-            self._send(Order(folder, node, dict(inputs), request.ahead, kill))
+            self._send(Assignment(folder, node, dict(inputs), request.ahead, kill))
             answer = json.loads(self._read() or "{}")
             if answer.get("hung"):
                 raise self._trouble(f"was still at {request.prompt} after {LONGEST_RUN:.0f} s")
@@ -100,9 +100,9 @@ class Bare:
             pictures = Path(folder, PICTURES)
             return Ended(**told, pictures=np.load(pictures) if pictures.exists() else None)
 
-    def _send(self, order: Order) -> None:
+    def _send(self, assignment: Assignment) -> None:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(asdict(order)) + "\n")
+        self._process.stdin.write(json.dumps(asdict(assignment)) + "\n")
         self._process.stdin.flush()
 
     def _read(self) -> str:

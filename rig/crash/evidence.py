@@ -55,7 +55,7 @@ def records(home: Path) -> Mapping[str, list[Entry]]:
         for file in (home / FOLDER).glob("ledger.sqlite*"):  # with its journal
             shutil.copy(file, copy)
         for entry in reversed(Ledger(Path(copy)).recent(_ALL)):
-            by_prompt.setdefault(entry.order.prompt, []).append(entry)
+            by_prompt.setdefault(entry.asked.prompt, []).append(entry)
     return by_prompt
 
 

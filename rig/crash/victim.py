@@ -40,7 +40,7 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Order:
+class Assignment:
     """One run of a node. `ahead`: seconds by which the ledger's clock is ahead of the machine's."""
 
     folder: str  # for the results
@@ -58,19 +58,19 @@ def main(home: Path, pack: Path) -> None:
     assert threading.active_count() == 1, "a process with threads cannot be forked safely"
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
-        order = read(line)
+        assignment = read(line)
         child = os.fork()
         if not child:
-            live(order, nodes[order.node], pack)
-        print(json.dumps(watch(child, order.kill.after)), file=answers, flush=True)
+            live(assignment, nodes[assignment.node], pack)
+        print(json.dumps(watch(child, assignment.kill.after)), file=answers, flush=True)
 
 
-def read(line: str) -> Order:
-    """An order as its JSON came."""
+def read(line: str) -> Assignment:
+    """An assignment as its JSON came."""
     told = json.loads(line)
     kill = told.pop("kill")
     place = kill.pop("place")
-    return Order(**told, kill=Kill(place and Place(*place), **kill))
+    return Assignment(**told, kill=Kill(place and Place(*place), **kill))
 
 
 def load(home: Path, pack: Path) -> dict[str, Any]:
@@ -108,19 +108,19 @@ def watch(child: int, after: float | None) -> dict[str, Any]:
         time.sleep(0.001)
 
 
-def live(order: Order, node: Any, pack: Path) -> None:
+def live(assignment: Assignment, node: Any, pack: Path) -> None:
     """A run, in the child; ends the process."""
     status = 1
     try:
-        hasten(node, order.ahead)
-        tracer = Tracer(pack, {__file__}, order.kill.place, order.kill.time)
+        hasten(node, assignment.ahead)
+        tracer = Tracer(pack, {__file__}, assignment.kill.place, assignment.kill.time)
         tracer.start()
-        outputs = asyncio.run(execute(node, order.inputs))
-        hand_over(Path(order.folder), outputs)
+        outputs = asyncio.run(execute(node, assignment.inputs))
+        hand_over(Path(assignment.folder), outputs)
         tracer.stop()
         if isinstance(outputs[0], Exception):
             time.sleep(LINGER)
-        write(Path(order.folder, PLACES), json.dumps([[*place, times] for place, times in tracer.passed.items()]))
+        write(Path(assignment.folder, PLACES), json.dumps([[*place, times] for place, times in tracer.passed.items()]))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -135,7 +135,7 @@ def hasten(node: Any, ahead: float) -> None:
     clock.now = lambda self: time.monotonic() * SPEED
     sleep = clock.sleep
     clock.sleep = lambda self, seconds, until: sleep(self, seconds / SPEED, until)
-    importlib.import_module(f"{package}.nodes.comfyui").studio().ledger.now = lambda: time.time() + ahead
+    importlib.import_module(f"{package}.comfyui.studio").studio().ledger.now = lambda: time.time() + ahead
 
 
 async def execute(node: Any, inputs: dict[str, Any]) -> tuple[Any, ...]:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from model_studio.answers import Drawn
-from model_studio.ledger import DRAWN, UNCERTAIN, Ledger, Order, new_entry
+from model_studio.ledger import DRAWN, UNCERTAIN, Asked, Ledger, new_entry
+from model_studio.service.answers import Drawn
 from rig.comfyui import ComfyUI
 from simulator import Simulator
 from simulator.drawing import Drawing, png
@@ -228,8 +228,8 @@ def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: Comfy
     prompt = graph("sync", "a boat without a task")
     prompt["1"]["inputs"]["seed"] = 2147483647  # by now the node may have another one
     assert comfy.run(prompt).status == "success"
-    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "a boat in the fog", "512*512", 1)
-    ledger.begin(new_entry(order, UNCERTAIN, ledger.now()))
+    asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "a boat in the fog", "512*512", 1)
+    ledger.begin(new_entry(asked, UNCERTAIN, ledger.now()))
     panel = open_tab(open_page())
     search(panel, "a boat without a task")
     expect(rows(panel)).to_contain_text("Run again with seed 2147483647")
@@ -244,11 +244,11 @@ def test_words_are_seen_whole_in_any_font(
     open_page: Callable[..., Page], ledger: Ledger, shot: Any, language: str
 ) -> None:
     prompt, seed = f"wide {language}", 2147483647
-    order = Order(
+    asked = Asked(
         "account", "cn-beijing", "print", "wan2.2-t2i-flash", prompt, "512*512", 1, seed, price=(99.25, "CNY")
     )
     for task_id in (None, f"task {language}"):
-        entry = replace(new_entry(order, DRAWN, 1_700_000_000, task_id), drawn=Drawn(("https://link",)))
+        entry = replace(new_entry(asked, DRAWN, 1_700_000_000, task_id), drawn=Drawn(("https://link",)))
         ledger.keep(ledger.begin(entry), 0, png(Drawing("m", "p", 1, 64, 64)), 2**30, None)
     page = open_page(language)
     panel = open_tab(page)
@@ -327,8 +327,8 @@ def test_errors_are_told_until_a_refresh_goes_well(open_page: Callable[..., Page
 def test_thousands_of_tasks_are_scrolled_through(
     open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger, shot: Any
 ) -> None:
-    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "row ", "512*512", 1, 7, True, (0.14, "CNY"))
-    entry = ledger.found(new_entry(order, DRAWN, 1_700_000_000, "row"))
+    asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "row ", "512*512", 1, 7, True, (0.14, "CNY"))
+    entry = ledger.found(new_entry(asked, DRAWN, 1_700_000_000, "row"))
     copy(ledger, ledger.update(entry, drawn=Drawn(("https://link",))), LONG - 1)
     page = open_page()
     panel = open_tab(page)
@@ -341,8 +341,8 @@ def test_thousands_of_tasks_are_scrolled_through(
 
 
 def test_the_keyboard_goes_through_the_list(open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger) -> None:
-    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", "key", "512*512", 1)
-    copy(ledger, ledger.found(new_entry(order, DRAWN, 1_700_000_000, "key")), 150)
+    asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "key", "512*512", 1)
+    copy(ledger, ledger.found(new_entry(asked, DRAWN, 1_700_000_000, "key")), 150)
     page = open_page()
     panel = open_tab(page)
     search(panel, "key")

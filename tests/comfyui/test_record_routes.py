@@ -16,8 +16,8 @@ import pytest
 import requests
 from PIL import Image
 
-from model_studio.answers import Drawn
-from model_studio.ledger import DRAWN, Ledger, Order, new_entry
+from model_studio.ledger import DRAWN, Asked, Ledger, new_entry
+from model_studio.service.answers import Drawn
 from rig.comfyui import ComfyUI
 from simulator import Simulator
 from tests.long_ledger import copy
@@ -159,8 +159,8 @@ def test_many_thumbnails_are_asked_for_at_once(comfy: ComfyUI, drawn: Any) -> No
 
 def test_five_thousand_records_come_page_by_page(comfy: ComfyUI, word: str) -> None:
     ledger = Ledger(comfy.home / FOLDER)
-    order = Order("account", "cn-beijing", "print", "wan2.2-t2i-flash", word, "512*512", 1, 7, True, (0.14, "CNY"))
-    entry = ledger.found(new_entry(order, DRAWN, 1_700_000_000, word))
+    asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", word, "512*512", 1, 7, True, (0.14, "CNY"))
+    entry = ledger.found(new_entry(asked, DRAWN, 1_700_000_000, word))
     copy(ledger, ledger.update(entry, drawn=Drawn(("https://link",))), 4999)
     ids, query = list[int](), f"?search={word}"
     while True:

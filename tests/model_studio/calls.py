@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_studio.exchange import Call, Timeouts
+from model_studio.service.exchange import Call, Timeouts
 
 QUICK = Timeouts(connect=1, read=0.3, total=0.6)
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import trustme
 
-from model_studio.api import Api
-from model_studio.credentials import ApiKey
-from model_studio.exchange import Answer, Call, Exchange
-from model_studio.regions import ApiHost
+from model_studio.account.credentials import ApiKey
+from model_studio.account.regions import ApiHost
+from model_studio.service.api import Api
+from model_studio.service.exchange import Answer, Call, Exchange
 from model_studio.studio import Studio
 from model_studio.waiting import Clock, Waiting
 from simulator import Config, Simulator

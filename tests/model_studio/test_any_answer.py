@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from model_studio.errors import ModelStudioError
-from model_studio.exchange import Answer, Call
+from model_studio.service.exchange import Answer, Call
+from model_studio.service.transport import Transport
 from model_studio.studio import Studio
-from model_studio.transport import Transport
 from model_studio.waiting import Waiting
 from tests.model_studio.asking import ask
 from tests.model_studio.conftest import DrivenClock

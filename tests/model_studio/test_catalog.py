@@ -6,9 +6,9 @@ import pytest
 
 import simulator.models
 from model_studio import catalog
+from model_studio.account.regions import REGIONS
 from model_studio.catalog import ALL_MODELS, BEIJING, SINGAPORE, VIRGINIA, Model, Size
 from model_studio.catalog.model import ASPECT_RATIOS, ASYNC_MESSAGES, ASYNC_PROMPT, SYNC_MESSAGES
-from model_studio.regions import REGIONS
 
 FACTS = {"ids", "endpoints", "ratio_sizes", "max_n", "takes", "prompt_limit", "prices", "rate_limit", "typical_seconds"}
 models = pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)

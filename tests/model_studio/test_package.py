@@ -47,6 +47,42 @@ def test_imports_go_one_way() -> None:
     assert not _imports("nodes") & {"..simulator", "simulator"}
 
 
+def _module(path: Path) -> list[str]:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def _internal(path: Path) -> set[str]:
+    """First parts, below model_studio, of what a module of it imports from it."""
+    package = list(path.relative_to(ROOT).parts[:-1])
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            names = [part for part in base if part][1:2]
+            found |= set(names) or {alias.name for alias in node.names}
+    return found
+
+
+GROUND = {"words", "errors", "kinds", "threads", "waiting"}
+# Lower rooms first: each imports those before it, and nothing after it.
+ROOMS = ["catalog", "request", "account", "service", "ledger", "runs", "page", "studio"]
+
+
+def test_each_room_imports_only_what_is_below_it() -> None:
+    for path in (ROOT / "model_studio").rglob("*.py"):
+        room = (_module(path)[1:2] or [""])[0]
+        if room:
+            below = GROUND | set(ROOMS[: ROOMS.index(room)] if room in ROOMS else ())
+            assert _internal(path) - {room} <= below, path
+
+
+def test_nodes_and_routes_share_only_what_is_made_for_it() -> None:
+    assert not _imports("routes") & {"..nodes", "..simulator"}
+    assert not _imports("nodes") & {"..routes"}
+    assert not _imports("comfyui") & {"..nodes", "..routes", "..simulator"}
+
+
 def test_what_ships_needs_only_what_it_declares() -> None:
     declared = {"requests", "PIL", "numpy", "filelock", "urllib3"}  # urllib3 comes with requests
     outside = _imports("model_studio") - set(sys.stdlib_module_names) - {"__future__"}

@@ -15,7 +15,7 @@ import pytest
 from model_studio import errors, threads
 from model_studio.catalog import ALL_MODELS, Model
 from model_studio.studio import Result, Studio
-from model_studio.waiting import Interrupted, Waiting
+from model_studio.waiting import Interrupted, Origin, Waiting
 from simulator import Simulator
 from tests.model_studio.asking import ask, creations, served
 
@@ -380,7 +380,7 @@ def test_a_node_with_a_thousand_prompts_begins_at_once_and_ends_at_cancel(studio
     at_work: list[int] = []
 
     async def one(seed: int) -> None:
-        await studio.generate(ask("qwen-image-max", seed=seed), Waiting(300, canceled.is_set, party="node"))
+        await studio.generate(ask("qwen-image-max", seed=seed), Waiting(300, canceled.is_set, origin=Origin("node")))
 
     async def all_of_them() -> list[Any]:
         runs = [asyncio.ensure_future(one(seed)) for seed in range(1000)]

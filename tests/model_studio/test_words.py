@@ -18,13 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_studio import advice, errors, exchange, waiting
+from model_studio import errors, waiting
 from model_studio.errors import TaskTimeout
 from model_studio.ledger import database
+from model_studio.service import advice, exchange
 from model_studio.words import Text, join, money, translate
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDERS = ("model_studio", "nodes", "routes")
+FOLDERS = ("model_studio", "comfyui", "nodes", "routes")
 
 ODD = {
     "{model} cannot draw {size}.": "{size} 的图片，{model} 画不了。",
@@ -155,12 +156,12 @@ def makes_text(node: ast.AST) -> bool:
 
 # Modules that make Texts of templates in tables.
 TABLES = {
-    "model_studio/advice.py": [
+    "model_studio/service/advice.py": [
         template
         for row in (*advice.TABLE, *advice._BY_STATUS.values(), advice._REFUSED, advice._FAULT)
         for template in (row.what, row.advice)
     ],
-    "model_studio/exchange.py": list(exchange._NO_CONNECTION.values()),
+    "model_studio/service/exchange.py": list(exchange._NO_CONNECTION.values()),
     "model_studio/words.py": [],
 }
 

@@ -1,4 +1,4 @@
-"""What `rig test` runs, in which order, and what it says of it."""
+"""What `rig test` runs, in which asked, and what it says of it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import { ask } from "./server.js";
 import { language, money, say } from "./words.js";
 
 /**
- * What the server tells (model_studio/quote.py).
+ * What the server tells (model_studio/page/quote.py).
  * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number | null, size: string | null, notes: string[],
  *   problem: string | null, linked: boolean, cost: {amount: number, currency: string, precision: string} | null}} Quote
  */

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_studio.answers import Drawn
 from model_studio.ledger import (
     DRAWN,
     FAILED,
@@ -24,15 +23,16 @@ from model_studio.ledger import (
     SENDING,
     SUBMITTED,
     UNCERTAIN,
+    Asked,
     Entry,
     Ledger,
     LedgerUnavailable,
-    Order,
     new_entry,
 )
+from model_studio.service.answers import Drawn
 
 STATES = (DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN)
-ORDER = Order(
+ORDER = Asked(
     "account", "cn-beijing", "print", "wan2.2-t2i-flash", "a paper boat", "512*512", 2, 7, True, (0.14, "CNY")
 )
 
@@ -49,7 +49,7 @@ hostile = st.sampled_from(
 texts = st.text() | hostile
 times = st.floats(0, 4e9)
 orders = st.builds(
-    Order,
+    Asked,
     account=texts,
     region=texts,
     fingerprint=st.none() | texts,
@@ -81,11 +81,11 @@ def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ledger")
 
 
-@given(order=orders, when=times, written=values)
-def test_what_is_written_comes_back(full_folder: Path, order: Order, when: float, written: dict[str, Any]) -> None:
+@given(asked=orders, when=times, written=values)
+def test_what_is_written_comes_back(full_folder: Path, asked: Asked, when: float, written: dict[str, Any]) -> None:
     ledger, again = Ledger(full_folder, lambda: when), Ledger(full_folder)
     before = again.recent(1)
-    begun = ledger.begin(new_entry(order, SENDING, when))
+    begun = ledger.begin(new_entry(asked, SENDING, when))
     assert [begun, *before] == again.recent(2)[: 1 + len(before)]
     changed = ledger.update(begun, **written)
     assert again.recent(1) == [changed]
@@ -95,7 +95,7 @@ def test_what_is_written_comes_back(full_folder: Path, order: Order, when: float
 def test_a_new_record_has_what_its_order_says(ledger: Ledger) -> None:
     entry = begin(ledger)
     assert (entry.created, entry.updated, entry.sent) == (ledger.now(),) * 3
-    assert (entry.order, entry.state, entry.billed, entry.task_id, entry.drawn) == (ORDER, SENDING, 2, None, Drawn())
+    assert (entry.asked, entry.state, entry.billed, entry.task_id, entry.drawn) == (ORDER, SENDING, 2, None, Drawn())
 
 
 def test_an_update_changes_no_other_record(ledger: Ledger) -> None:
@@ -243,7 +243,7 @@ def test_pages_of_a_search_hold_what_matches_once(
     seen = list[Entry]()
     while page := ledger.recent(2, before=seen[-1].id if seen else None, search=search):
         seen += page
-    texts = {entry.name: (entry.order.prompt.lower(), (entry.order.model or "").lower()) for entry in entries}
+    texts = {entry.name: (entry.asked.prompt.lower(), (entry.asked.model or "").lower()) for entry in entries}
     assert seen == [entry for entry in entries[::-1] if any(search.lower() in text for text in texts[entry.name])]
 
 
@@ -251,9 +251,9 @@ def test_pages_of_a_search_hold_what_matches_once(
 
 
 def test_a_task_is_found_once(ledger: Ledger, now: Any) -> None:
-    first = ledger.found(new_entry(Order("account", "cn-beijing"), SUBMITTED, now.time, "t-1"))
+    first = ledger.found(new_entry(Asked("account", "cn-beijing"), SUBMITTED, now.time, "t-1"))
     now.time += 60
-    assert ledger.found(new_entry(Order("another", "us-east-1"), SUBMITTED, now.time, "t-1")) == first
+    assert ledger.found(new_entry(Asked("another", "us-east-1"), SUBMITTED, now.time, "t-1")) == first
     assert ledger.by_task("t-1") == first and ledger.by_task("t-2") is None
     assert len(ledger.recent(10)) == 1
 
@@ -261,14 +261,14 @@ def test_a_task_is_found_once(ledger: Ledger, now: Any) -> None:
 def test_many_tasks_are_looked_up_at_once(ledger: Ledger) -> None:
     """More than SQLite takes values in one statement; most of them are not known here."""
     ids = [f"t-{number}" for number in range(40_000)]
-    ours = [ledger.found(new_entry(Order("account", "cn-beijing"), SUBMITTED, 0, ids[number])) for number in (0, -1, 7)]
+    ours = [ledger.found(new_entry(Asked("account", "cn-beijing"), SUBMITTED, 0, ids[number])) for number in (0, -1, 7)]
     assert ledger.by_tasks(ids) == {entry.task_id: entry for entry in ours}
     assert ledger.by_tasks([]) == {}
 
 
 def test_a_task_of_our_own_is_found_as_it_is(ledger: Ledger) -> None:
     own = ledger.update(begin(ledger), state=DRAWN, task_id="t-1", drawn=Drawn(("link",)))
-    assert ledger.found(new_entry(Order("account", "cn-beijing"), SUBMITTED, ledger.now(), "t-1")) == own
+    assert ledger.found(new_entry(Asked("account", "cn-beijing"), SUBMITTED, ledger.now(), "t-1")) == own
 
 
 def test_all_who_find_a_task_at_once_find_one_record(folder: Path) -> None:
@@ -276,7 +276,7 @@ def test_all_who_find_a_task_at_once_find_one_record(folder: Path) -> None:
 
     def find(number: int) -> Entry:
         ledger = Ledger(folder)
-        entry = new_entry(Order(f"{number}", "cn-beijing"), SUBMITTED, number, "t-1")
+        entry = new_entry(Asked(f"{number}", "cn-beijing"), SUBMITTED, number, "t-1")
         together.wait()
         return ledger.found(entry)
 
@@ -465,9 +465,9 @@ def test_processes_at_the_same_time_keep_to_a_budget_together(
 ) -> None:
     work = """
 import time
-from model_studio.ledger import SENDING, Ledger, Order, new_entry
+from model_studio.ledger import SENDING, Ledger, Asked, new_entry
 ledger = Ledger(Path(args[0]), lambda: float(args[1]))
-order = Order("account", "cn-beijing", n=2, price=(0.14, "CNY"))
+asked = Asked("account", "cn-beijing", n=2, price=(0.14, "CNY"))
 class Refused(Exception): pass
 def allowed(spent):
     if spent.get("CNY", 0) + 0.28 > 1: raise Refused
@@ -475,7 +475,7 @@ say("ready"); hear()
 begun = 0
 for _ in range(3):
     try:
-        ledger.begin(new_entry(order, SENDING, ledger.now()), allowed)
+        ledger.begin(new_entry(asked, SENDING, ledger.now()), allowed)
         begun += 1
     except Refused:
         pass

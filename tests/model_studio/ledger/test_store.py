@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_studio.ledger import SENDING, Entry, Ledger, Order, new_entry
+from model_studio.ledger import SENDING, Asked, Entry, Ledger, new_entry
 from model_studio.ledger.store import DAY, Store
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ROOMY = 10**9
 
 
-def begin(ledger: Ledger, **order: Any) -> Entry:
-    return ledger.begin(new_entry(Order("account", "cn-beijing", **order), SENDING, ledger.now()))
+def begin(ledger: Ledger, **asked: Any) -> Entry:
+    return ledger.begin(new_entry(Asked("account", "cn-beijing", **asked), SENDING, ledger.now()))
 
 
 def keep(ledger: Ledger, size: int, limit: int = ROOMY, days: float | None = None) -> str:

@@ -8,7 +8,7 @@ import { language, money, say } from "../words.js";
 import { addPoller } from "./graph.js";
 
 /**
- * What /model_studio/records tells of a record; see model_studio/overview.py.
+ * What /model_studio/records tells of a record; see model_studio/page/overview.py.
  * @typedef {object} TaskRecord
  * @property {number} id
  * @property {number} when seconds since 1970

@@ -1,0 +1,1 @@
+"""Whose account is used: keys, regions and settings of this machine."""

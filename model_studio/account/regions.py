@@ -1,0 +1,132 @@
+"""Where the API of a region lives, as the vendor's SDK reads its environment.
+
+`DASHSCOPE_HTTP_BASE_URL` replaces the address altogether (so is the simulator reached), `DASHSCOPE_API_REGION` is the
+region meant by `auto`, and `DASHSCOPE_WORKSPACE_ID` selects a workspace's own host outside Beijing (SDK 2.0.2,
+common/env.py). Where nothing names the region, the keys that there are do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..catalog import BEIJING, SINGAPORE, VIRGINIA
+from ..errors import ConfigurationError, InvalidRequest
+from ..words import Text
+from .credentials import find_place
+
+AUTO = "auto"
+# Shared hosts: specification for the first two, Wan API reference for the third.
+SHARED_HOSTS = {
+    BEIJING: "dashscope.aliyuncs.com",
+    SINGAPORE: "dashscope-intl.aliyuncs.com",
+    VIRGINIA: "dashscope-us.aliyuncs.com",
+}
+REGIONS = tuple(SHARED_HOSTS)
+VENDOR_DOMAIN = "aliyuncs.com"
+_WORKSPACE_HOST = "{workspace}.{region}.maas.aliyuncs.com"
+_WORKSPACE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class ApiHost:
+    """Base URL of the API (ends in /api/v1), its region, and whether the user replaced the vendor's own address."""
+
+    region: str
+    base_url: str
+    replaced: bool = False
+
+
+def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiHost:
+    """The API that a node's `region` means on this machine; `folder`: where `find_place` looks for keys last.
+
+    Raises InvalidRequest for a region that is not in the list, ConfigurationError for a setting that cannot work.
+    """
+    if region != AUTO and region not in REGIONS:
+        raise InvalidRequest(
+            Text("Region {region!r} is unknown.", region=region),
+            Text("Choose one of {choices}.", choices=", ".join((AUTO, *REGIONS))),
+        )
+    override = environ.get("DASHSCOPE_HTTP_BASE_URL", "").strip()
+    if override:
+        return _replaced(region, override.rstrip("/"), environ, folder)
+    region = _default_region(environ, folder) if region == AUTO else region
+    host = SHARED_HOSTS[region]
+    if region != BEIJING and environ.get("DASHSCOPE_WORKSPACE_ID", "").strip():
+        host = _WORKSPACE_HOST.format(workspace=_workspace(environ), region=region)
+    return ApiHost(region, f"https://{host}/api/v1")
+
+
+def is_vendor_host(host: str | None) -> bool:
+    return host is not None and host.lower().endswith("." + VENDOR_DOMAIN)
+
+
+def _replaced(region: str, url: str, environ: Mapping[str, str], folder: Path | None) -> ApiHost:
+    if "{workspace_id}" in url:
+        url = url.replace("{workspace_id}", _workspace(environ))
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(
+            Text("DASHSCOPE_HTTP_BASE_URL is no usable address."),
+            Text("It looks like https://dashscope.aliyuncs.com/api/v1."),
+        )
+    if not re.search(r"/api/v\d+$", parts.path):
+        raise ConfigurationError(
+            Text(
+                "DASHSCOPE_HTTP_BASE_URL leads to {address}, which is not the API.",
+                address=parts.netloc + parts.path,
+            ),
+            Text("The address ends in /api/v1, for instance https://dashscope.aliyuncs.com/api/v1."),
+        )
+    if parts.scheme == "http" and is_vendor_host(parts.hostname):
+        raise ConfigurationError(
+            Text("DASHSCOPE_HTTP_BASE_URL would send your key unencrypted."),
+            Text("Write https:// instead of http://."),
+        )
+    home = _region_of_host(parts.hostname or "")
+    if region != AUTO and home is not None and home != region:
+        raise ConfigurationError(
+            Text("DASHSCOPE_HTTP_BASE_URL leads to {home}, but the node asks for {region}.", home=home, region=region),
+            Text("Set region to auto or {home}, or unset DASHSCOPE_HTTP_BASE_URL.", home=home),
+        )
+    if region == AUTO:
+        region = home or _default_region(environ, folder)
+    return ApiHost(region, url, replaced=True)
+
+
+def _region_of_host(host: str) -> str | None:
+    for region, shared in SHARED_HOSTS.items():
+        if host == shared or host.endswith(f".{region}.maas.aliyuncs.com"):
+            return region
+    return None
+
+
+def _default_region(environ: Mapping[str, str], folder: Path | None) -> str:
+    """`DASHSCOPE_API_REGION`; else the only region that there is a key for; else Beijing, the SDK's default."""
+    named = environ.get("DASHSCOPE_API_REGION", "").strip()
+    if named and named not in REGIONS:
+        raise ConfigurationError(
+            Text("DASHSCOPE_API_REGION is {name!r}, which is no region with text-to-image models.", name=named),
+            Text("Set it to one of {choices}.", choices=", ".join(REGIONS)),
+        )
+    if named:
+        return named
+    with_key = [region for region in REGIONS if find_place(region, environ, folder)]
+    return with_key[0] if len(with_key) == 1 else BEIJING
+
+
+def _workspace(environ: Mapping[str, str]) -> str:
+    workspace = environ.get("DASHSCOPE_WORKSPACE_ID", "").strip()
+    if not _WORKSPACE_ID.fullmatch(workspace):
+        raise ConfigurationError(
+            Text("DASHSCOPE_WORKSPACE_ID is missing or no workspace id."),
+            Text("It becomes a part of the host name: letters, digits, - and _, at most 64, for instance llm-abc123."),
+        )
+    return workspace

@@ -1,0 +1,1 @@
+"""What ComfyUI's page shows without a run: prices, and the ledger's records."""

@@ -1,0 +1,94 @@
+"""The ledger as the page's panel lists it: JSON-ready, without keys, signed links and paths of this machine."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import PictureError
+from ..ledger import DRAWN, SUBMITTED, Entry, Ledger
+from ..runs.drawing import LIFETIME
+from ..runs.pictures import decode
+from .recent import in_short
+
+PROMPT_LENGTH = 300  # characters
+THUMBNAIL_SIDE = 192  # pixels at most
+STORED = "stored"  # a state of its own for users: every picture is in the store
+
+# How a record's pictures can be had again for nothing.
+POLLER = "poller"  # by a Task Poller with its task id
+NODE = "node"  # by running its node again
+
+
+def page(
+    ledger: Ledger, budgets: Mapping[str, Decimal], reuse: bool, limit: int, before: int | None, search: str
+) -> dict[str, Any]:
+    """The last `limit` records (see Ledger.recent) and whether there are older ones; today's sums and budgets.
+
+    Blocking. Raises LedgerUnavailable.
+    """
+    entries = ledger.recent(limit + 1, before=before, search=search)
+    return {
+        "records": [shown(entry, reuse, ledger.now()) for entry in entries[:limit]],
+        "more": len(entries) > limit,
+        "spent": ledger.spent_today(),
+        "budget": {currency: float(amount) for currency, amount in budgets.items()} or None,
+    }
+
+
+def shown(entry: Entry, reuse: bool, now: float) -> dict[str, Any]:
+    """A record; `reuse`: whether pictures of the store are used again."""
+    asked = entry.asked
+    return {
+        "id": entry.id,
+        "when": entry.created,
+        "model": asked.model,
+        "region": asked.region,
+        "prompt": in_short(asked.prompt, PROMPT_LENGTH),
+        "size": asked.size,
+        "n": asked.n,
+        "seed": asked.seed,
+        "state": STORED if entry.is_stored else entry.state,
+        "cost": _cost(entry),
+        "task_id": entry.task_id,
+        "pictures": len(entry.drawn.links),
+        "thumbnails": sorted(entry.files),
+        "again": _again(entry, reuse, now),
+    }
+
+
+def thumbnail(ledger: Ledger, entry_id: int, number: int) -> bytes | None:
+    """A stored picture as a small JPEG; None where there is none that can be opened. Blocking."""
+    content = ledger.picture(entry_id, number)
+    if content is None:
+        return None
+    try:
+        pixels = decode(content, "the store").pixels
+    except PictureError:
+        return None
+    image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _cost(entry: Entry) -> dict[str, Any] | None:
+    """At list price; None where nothing is billed or no price is known."""
+    if entry.asked.price is None or not entry.billed:
+        return None
+    amount, currency = entry.asked.price
+    return {"amount": round(amount * entry.billed, 4), "currency": currency}
+
+
+def _again(entry: Entry, reuse: bool, now: float) -> str | None:
+    from_store = entry.is_stored and reuse
+    if entry.task_id is None:
+        return NODE if from_store and entry.asked.fingerprint else None
+    at_service = entry.state in (SUBMITTED, DRAWN) and entry.created + LIFETIME > now
+    return POLLER if from_store or at_service else None

@@ -1,0 +1,1 @@
+"""What happens to a request: from the ledger to pictures, `info` and budget."""
