@@ -22,7 +22,7 @@ from model_studio.waiting import SLICE, Clock, DeadlinePassed, Interrupted, Wait
 from tests.model_studio.driven import Time
 
 T = TypeVar("T")
-RECORDING = Path(__file__).parent.parent / "data" / "recordings" / "sync-qwen-image-max.json"
+RECORDING = Path(__file__).parents[2] / "data" / "recordings" / "sync-qwen-image-max.json"
 SLOW = RateLimit(2, 60)
 WINDOW = 60 + SUBMIT_MARGIN
 
