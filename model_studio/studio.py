@@ -10,29 +10,30 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .account import settings
-from .account.credentials import find_key
-from .account.regions import api_host
+from .account.credentials import ApiKey, find_key
+from .account.regions import ApiHost, api_host
 from .errors import InvalidRequest, TasksRefused
 from .ledger import Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
 from .page import overview, recent
 from .request import ImageRequest
-from .runs import budget, info
+from .runs import budget, drawing, info
 from .runs.background import Background
-from .runs.collecting import collect
-from .runs.drawing import Drawing, Outcome
+from .runs.collecting import Collecting
+from .runs.drawing import Outcome
+from .runs.paid_request import Access, PaidRequest
 from .runs.pictures import Picture
 from .service import key_check, tasks
-from .service.api import Api
+from .service.client import Client
+from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
-from .service.transport import Transport
 from .threads import file_work, in_time
 from .waiting import Waiting
 from .words import Text
@@ -40,11 +41,15 @@ from .words import Text
 
 @dataclass(frozen=True)
 class Result:
-    """Pictures in the service's order, the prompt it really used, and `info` for the user (JSON-ready, no secrets)."""
+    """Pictures in the service's order, the prompt it really used, and `info` for the user (JSON-ready, no secrets).
+
+    `is_final`: whether running again could bring no more.
+    """
 
     pictures: list[Picture]
     used_prompt: str
     info: dict[str, Any]
+    is_final: bool = True
 
 
 class Studio:
@@ -55,10 +60,13 @@ class Studio:
     """
 
     def __init__(
-        self, folder: Path, transport: Transport | None = None, environ: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        exchange: Callable[[Call], Answer] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
-        self._transport = transport or Transport()
+        self._exchange = exchange or Exchange()
         self._environ = os.environ if environ is None else environ
         self._background = Background()
         self._pacer = Pacer()
@@ -125,7 +133,7 @@ class Studio:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""
 
         async def check(own: Waiting) -> KeyCheck:
-            return await key_check.check(self._transport, await self._api(region), own)
+            return await key_check.check(await self._client(region), own)
 
         return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
 
@@ -140,47 +148,53 @@ class Studio:
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
-            request, outcome, drawing = await self._draw(request, waiting)
-        entry, got = outcome.entry, outcome.pictures
-        told = {
-            **info.of_request(request),
+            paid, outcome = await self._draw(request, waiting)
+        entry, got = outcome.entry, outcome.fetched.pictures
+        facts = {
+            **info.of_request(paid.request),
             "request_id": entry.request_id,
             "task_id": entry.task_id,
             "size": info.sizes(got),
             "image_count": len(got),
             "source": outcome.source,
-            "cost": info.cost(request, entry.billed, outcome.source),
+            "cost": info.cost(paid.request, entry.billed, outcome.source, outcome.is_sent),
             "times": info.times(waiting, outcome.drawing_seconds, entry.times),
-            "notes": [*request.notes, *info.surprises(request, got), *outcome.notes, *drawing.notes],
+            "notes": [
+                *paid.request.notes,
+                *info.surprises(paid.request, got),
+                *outcome.fetched.notes,
+                *paid.notes,
+            ],
         }
-        return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told)
+        prompt = info.used_prompt([entry.drawn]) or request.prompt
+        return Result(got, prompt, facts, is_final=not outcome.fetched.errors)
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
-            drawing = await self._drawing(await self._api(request.region), request, waiting)
-            entry, source = await drawing.submit()
-        assert entry.task_id is not None
-        told = {
+            paid = await self._paid(request, waiting)
+            source = await drawing.submit(paid)
+        entry = paid.entry
+        facts = {
             **info.of_request(request),
             "request_id": entry.request_id,
             "task_id": entry.task_id,
             "size": str(request.size),
             "image_count": request.n,
             "source": source,
-            "cost": info.cost(request, request.n, source),
+            "cost": info.cost(request, request.n, source, source == info.NEW),
             "times": {"submitted_at": info.written(entry.sent)},
-            "notes": [*request.notes, *drawing.notes],
+            "notes": [*request.notes, *paid.notes],
         }
-        return entry.task_id, told
+        return entry.task_id or "", facts
 
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
-            api = await self._api(region)
-            session = self._session()
-            found = await collect(self._transport, api, task_ids, session, waiting)
-        told = {
+            client = await self._client(region)
+            session = self._session(waiting)
+            found = await Collecting(client, session, waiting).collect(task_ids)
+        facts = {
             "model": info.joined(entry.asked.model for entry in found.entries) or None,
-            "region": api.host.region,
+            "region": client.host.region,
             "request_id": info.joined(entry.request_id for entry in found.entries),
             "task_id": ", ".join(task_ids),
             "size": info.sizes(found.pictures),
@@ -191,53 +205,55 @@ class Studio:
             "times": info.times(waiting, found.drawing_seconds),
             "notes": [*(error.text for error in found.errors), *found.notes, *session.notes],
         }
-        return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
+        prompt = info.used_prompt(entry.drawn for entry in found.entries)
+        return Result(found.pictures, prompt, facts, found.is_final)
 
-    async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[ImageRequest, Outcome, Drawing]:
+    async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Outcome]:
         """The request as it was sent in the end, and what came of it."""
-        api = await self._api(request.region)
-        access = (_digest(api), request.region, request.model.ids[request.region])
+        paid = await self._paid(request, waiting)
+        access = (_digest(paid.client), request.region, request.model.ids[request.region])
         if access in self._sync_only and request.other_endpoint:
-            request = request.by_sync_call()
-        drawing = await self._drawing(api, request, waiting)
+            paid = await self._paid(request.by_sync_call(), waiting)
         try:
-            return request, await drawing.draw(), drawing
+            return paid, await drawing.draw(paid)
         except TasksRefused as refusal:
             # With a task's id it is an answer about that task, which there is.
-            if request.other_endpoint is None or refusal.task_id is not None:
+            if paid.request.other_endpoint is None or refusal.task_id is not None:
                 raise
         self._sync_only.add(access)
         return await self._draw(request, waiting)
 
-    async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
-        session = self._session()
+    async def _paid(self, request: ImageRequest, waiting: Waiting) -> PaidRequest:
+        client = await self._client(request.region)
+        session = self._session(waiting)
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(
-            _digest(api),
+            _digest(client),
             request.region,
             request.model.ids[request.region],
             pace.limit(request.model, request.region),
             fixed=pace.is_own(request.model),
         )
         allowed = budget.guard(settings.daily_budget(self._environ), request)
-        account = await session.account(api.key.value)
-        return Drawing(self._transport, api, request, account, session, gate, allowed, waiting)
+        account = await session.account(client.key.value)
+        return PaidRequest(request, Access(client, account, gate, allowed), session, waiting)
 
-    def _session(self) -> LedgerSession:
+    def _session(self, waiting: Waiting) -> LedgerSession:
         environ = self._environ
         rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
         if self._untidy:
             self._untidy = False
             file_work(_tidy, self.ledger, rules)
-        return LedgerSession(self.ledger, rules)
+        return LedgerSession(self.ledger, rules, waiting)
 
-    async def _api(self, region: str) -> Api:
-        api = await asyncio.wrap_future(file_work(self._access, region))
-        return replace(api, queries=self._pacer.queries(_digest(api), settings.pace(self._environ).limits_queries))
+    async def _client(self, region: str) -> Client:
+        host, key = await asyncio.wrap_future(file_work(self._account, region))
+        queries = self._pacer.queries(_key_digest(key), settings.pace(self._environ).limits_queries)
+        return Client(host, key, self._exchange, queries)
 
-    def _access(self, region: str) -> Api:
+    def _account(self, region: str) -> tuple[ApiHost, ApiKey]:
         host = api_host(region, self._environ, self._folder)
-        return Api(host, find_key(host.region, self._environ, self._folder))
+        return host, find_key(host.region, self._environ, self._folder)
 
 
 def _tidy(ledger: Ledger, rules: Rules) -> None:
@@ -245,6 +261,10 @@ def _tidy(ledger: Ledger, rules: Rules) -> None:
         ledger.tidy(rules.store_limit, rules.store_days)
 
 
-def _digest(api: Api) -> str:
+def _digest(client: Client) -> str:
+    return _key_digest(client.key)
+
+
+def _key_digest(key: ApiKey) -> str:
     """Tells accounts apart within this process; keys do not lie about in tables."""
-    return hashlib.sha256(api.key.value.encode()).hexdigest()
+    return hashlib.sha256(key.value.encode()).hexdigest()

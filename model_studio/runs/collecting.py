@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ModelStudioError, NoPictures, PictureExpired, ServiceError, TaskError, TaskTimeout, TaskUnknown
-from ..ledger import DRAWN, FAILED, LOST, Asked, Entry
+from ..errors import ModelStudioError, PictureError, TaskError, TaskTimeout, TaskUnknown
+from ..ledger import Asked, Entry
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service import tasks
 from ..service.answers import TaskAnswer
-from ..service.api import Api
-from ..service.polling import Polling
-from ..service.transport import Transport
-from ..waiting import DeadlinePassed, Waiting
+from ..service.client import Client
+from ..service.polling import Answer, Polling
+from ..waiting import Waiting
 from ..words import Text
-from . import gallery, info, lookup
+from . import gallery, info, leftovers, lookup
+from .gallery import Fetched
+from .paid_record import PaidRecord
 from .pictures import Picture
 
 
@@ -30,116 +30,126 @@ class Collection:
     errors: list[ModelStudioError] = field(default_factory=list)
     source: str = info.STORED
     drawing_seconds: float = 0.0
+    is_final: bool = True
+
+    def add(self, entry: Entry, fetched: Fetched) -> None:
+        self.entries.append(entry)
+        self.pictures += fetched.pictures
+        self.notes += fetched.notes
+        self.is_final = self.is_final and not fetched.errors
 
 
-async def collect(
-    transport: Transport, api: Api, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting
-) -> Collection:
-    """Waits for the tasks and brings their pictures, in the order of the ids.
+class Collecting:
+    """One Task Poller's run. What the ledger knows of the tasks is read once, however many there are."""
 
-    Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
-    """
-    account, known = await _recall(api, task_ids, session, waiting)
-    stored = [task_id for task_id in task_ids if session.rules.reuse and task_id in known and known[task_id].is_stored]
-    asked = [task_id for task_id in task_ids if task_id not in stored]
-    collection = Collection()
-    polling = Polling(transport, api, asked)
-    late: TaskTimeout | None = None
-    if asked:
+    def __init__(self, client: Client, session: LedgerSession, waiting: Waiting) -> None:
+        self._client = client
+        self._session = session
+        self._waiting = waiting
+        self._account = ""
+        self._known: dict[str, PaidRecord] = {}
+
+    async def collect(self, task_ids: Sequence[str]) -> Collection:
+        """Waits for the tasks and brings their pictures, in the order of the ids.
+
+        Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
+        """
+        await self._recall(task_ids)
+        stored = [task_id for task_id in task_ids if self._is_stored(task_id)]
+        patience = {task_id: self._patience(task_id) for task_id in task_ids if task_id not in stored}
+        polling = Polling(self._client, patience, self._waiting)
+        late: TaskTimeout | None = None
+        if patience:
+            try:
+                await polling.until_ended()
+            except TaskTimeout as error:
+                late = error  # what has ended is fetched and stored all the same
+        collection = Collection(drawing_seconds=self._waiting.elapsed)
+        self._waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
+        for task_id in task_ids:
+            if task_id in self._known:
+                await self._known[task_id].seen(polling.seconds_denied(task_id))
+            if task_id in stored or task_id in polling.ended:
+                await self._add(collection, task_id, polling.ended.get(task_id))
+        if late:
+            raise late
+        self._tell_of(collection)
+        if not collection.pictures:
+            raise collection.errors[0]
+        return collection
+
+    async def _add(self, collection: Collection, task_id: str, answer: Answer | None) -> None:
+        """Pictures of a task, or its error. `answer`: None for a task whose pictures are in the store."""
         try:
-            await polling.until_ended(waiting)
-        except TaskTimeout as error:
-            late = error  # what has ended is fetched and stored all the same
-    answers = polling.ended
-    collection.drawing_seconds = waiting.elapsed
-    waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
-    lost: dict[str, ModelStudioError] = {}  # task id -> the error that tells of it
-    for task_id in (*stored, *answers) if late else task_ids:
-        try:
-            if task_id in answers:
-                entry = await _settle(answers[task_id], task_id, api, account, session)
-            else:
-                entry = known[task_id]
-            store = StoredPictures(session, entry)
-            got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, store)
+            if answer is not None:
+                await self._settle(answer, task_id)
+            record = self._known[task_id]
+            store = StoredPictures(self._session, record.entry)
+            patience = self._patience(task_id)
+            fetched = await gallery.fetch(self._client, record.entry.drawn, self._waiting, store, patience)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
-            if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
-                lost[task_id] = error
-            continue
-        if store.downloads or task_id in answers:
+            collection.is_final = collection.is_final and not isinstance(error, PictureError | TaskUnknown)
+            return
+        if store.downloads or answer is not None:
             collection.source = info.RESUMED
-        collection.entries.append(entry)
-        collection.pictures += got
-        collection.notes += notes
-    if late:
-        raise late
-    heard = collection.errors if collection.pictures else collection.errors[:1]
-    if told := [task_id for task_id, error in lost.items() if error in heard]:
-        for entry in (await session.by_tasks(told)).values():
-            if _is_ours(entry, api, account) and not waiting.abandoned:
-                session.tell(entry, LOST)
-    if not collection.pictures:
-        raise collection.errors[0]
-    return collection
+        if record.entry.adopted:
+            fetched.notes.append(lookup.note(record.entry))
+        collection.add(record.entry, fetched)
 
+    async def _recall(self, task_ids: Sequence[str]) -> None:
+        """Reads the account's digest, and the records that there are of the tasks. Raises LedgerUnreadable."""
+        self._account = await self._session.account(self._client.key.value)
+        records = await self._session.by_tasks(task_ids)
+        self._known = {task_id: self._record(entry) for task_id, entry in records.items()}
 
-async def _recall(
-    api: Api, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting
-) -> tuple[str, dict[str, Entry]]:
-    """The account, and the records that there are of the tasks.
+    def _record(self, entry: Entry) -> PaidRecord:
+        return PaidRecord(entry, self._session, self._waiting)
 
-    Another process may hold the ledger for long. Raises TaskTimeout, Interrupted.
-    """
+    def _is_stored(self, task_id: str) -> bool:
+        return self._session.rules.reuse and task_id in self._known and self._known[task_id].entry.is_stored
 
-    async def read() -> tuple[str, dict[str, Entry]]:
-        return await session.account(api.key.value), await session.by_tasks(task_ids)
+    def _is_ours(self, task_id: str) -> bool:
+        """Whether the service was asked where the task is: elsewhere it is unknown, and still not lost."""
+        record = self._known.get(task_id)
+        here = (self._client.host.region, self._account)
+        return record is not None and (record.entry.asked.region, record.entry.asked.account) == here
 
-    try:
-        return await waiting.result(asyncio.ensure_future(read()))
-    except DeadlinePassed:
-        raise tasks.timeout(dict.fromkeys(task_ids, ""), waiting.elapsed, "") from None
+    def _patience(self, task_id: str) -> float:
+        if not self._is_ours(task_id):
+            return 0.0
+        record = self._known[task_id]
+        return leftovers.patience(record.entry, record.has_consent("lost"), record.now)
 
+    async def _settle(self, answer: Answer, task_id: str) -> None:
+        """Writes down what the service says of a task. Raises the error for which there are no pictures."""
+        error = tasks.failure(answer, task_id, self._client.host.region) if isinstance(answer, TaskAnswer) else answer
+        if isinstance(error, TaskUnknown) or not isinstance(answer, TaskAnswer):
+            raise error
+        if answer.other_work and not answer.drawn.links:
+            raise TaskError(
+                Text("The task made {work}; this node fetches pictures only.", work=answer.other_work),
+                Text(
+                    "Fetch it with the program that submitted it: the answer about the task holds a link that works for "
+                    "24 hours."
+                ),
+            )
+        asked = Asked(self._account, self._client.host.region)
+        record = self._record(await self._session.found(asked, task_id))
+        self._known[task_id] = record
+        if lookup.contradicts(record.entry, answer):
+            await record.contradicted()
+            raise TaskUnknown(
+                Text("The task that was found in the account's list after its answer was lost is another's."),
+                Text("The request may have been billed all the same. Queue the node that submitted it again."),
+            )
+        if error:
+            await record.failed()
+            raise error
+        await record.drawn(answer)
 
-async def _settle(
-    answer: TaskAnswer | ServiceError, task_id: str, api: Api, account: str, session: LedgerSession
-) -> Entry:
-    """Writes down what the service says of a task. Raises the error for which there are no pictures."""
-    if isinstance(answer, ServiceError):
-        raise answer
-    error = tasks.failure(answer, task_id, api.host.region)
-    if isinstance(error, TaskUnknown):
-        raise error
-    if answer.other_work and not answer.drawn.links:
-        raise TaskError(
-            Text("The task made {work}; this node fetches pictures only.", work=answer.other_work),
-            Text(
-                "Fetch it with the program that submitted it: the answer about the task holds a link that works for 24 "
-                "hours."
-            ),
-        )
-    entry = await session.found(Asked(account, api.host.region), task_id)
-    if lookup.contradicts(entry, answer):
-        await session.give_back(entry)
-        raise TaskUnknown(
-            Text("The task that was found in the account's list after its answer was lost is another's."),
-            Text("The request may have been billed all the same. Queue the node that submitted it again."),
-        )
-    if error:
-        await session.update(entry, state=FAILED, billed=0)
-        raise error
-    if not answer.drawn.links and not answer.drawn.failures:
-        return entry  # nobody knows whether it is billed
-    return await session.update(
-        entry,
-        state=DRAWN if answer.drawn.links else FAILED,
-        drawn=answer.drawn,
-        times=answer.times,
-        billed=len(answer.drawn.links) if entry.asked.fingerprint else 0,
-        request_id=entry.request_id or answer.request_id,
-    )
-
-
-def _is_ours(entry: Entry, api: Api, account: str) -> bool:
-    """Whether the service was asked where the task is: elsewhere it is unknown, and still not lost."""
-    return (entry.asked.region, entry.asked.account) == (api.host.region, account)
+    def _tell_of(self, collection: Collection) -> None:
+        """Adds to the errors that a user will read what becomes of the requests."""
+        for error in collection.errors if collection.pictures else collection.errors[:1]:
+            if error.task_id and self._is_ours(error.task_id):
+                self._known[error.task_id].tell_of(error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
-from ..account.regions import ApiHost
 from ..errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from ..ledger.session import StoredPictures
 from ..service import links
 from ..service.answers import Drawn, one_line
-from ..service.transport import Transport
+from ..service.client import Client
 from ..threads import start
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
@@ -19,28 +19,24 @@ from .pictures import Picture
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """Pictures in the service's order, notes for the user, and the errors of those that did not come."""
+
+    pictures: list[Picture]
+    notes: list[Text] = field(default_factory=list)
+    errors: list[PictureError] = field(default_factory=list)
+
+
 async def fetch(
-    transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, store: StoredPictures
-) -> tuple[list[Picture], list[Text]]:
-    """The pictures in the service's order, and notes on those that cannot be had. What is fetched is kept first.
+    client: Client, drawn: Drawn, waiting: Waiting, store: StoredPictures, patience: float = 0.0
+) -> Fetched:
+    """What is fetched is kept first. `patience`: seconds for which a link that does not work is tried again.
 
     Raises NoPictures where none was drawn, the first picture's PictureError where none arrives, Interrupted.
     """
-    if not drawn.links and drawn.failures:
-        raise NoPictures(
-            Text("The service drew no picture: {failures}.", failures="; ".join(dict.fromkeys(drawn.failures))),
-            Text("Failed pictures are not billed. Try another seed or prompt."),
-        )
-    if not drawn.links and drawn.said:
-        raise NoPictures(
-            Text('The service drew no picture. It says: "{message}"', message=one_line(" ".join(drawn.said))),
-            Text("It may be billed: look at the usage page of the console. Change the prompt, and queue again."),
-        )
     if not drawn.links:
-        raise NoPictures(
-            Text("The service says it is done, but gave no picture."),
-            Text("It may be billed. Look at the usage page of the console, and report this with the request id."),
-        )
+        raise _nothing_drawn(drawn)
     waiting.extend(PATIENCE)
     arrived = 0
 
@@ -53,7 +49,7 @@ async def fetch(
             return kept
         tell()
         try:
-            picture, content = await _download(transport, host, link, waiting)
+            picture, content = await _download(client, link, waiting, patience)
         except PictureError as error:
             return error
         await store.put(number, content)
@@ -66,16 +62,37 @@ async def fetch(
     errors = [outcome for outcome in outcomes if isinstance(outcome, PictureError)]
     if not got:
         raise errors[0]
+    return Fetched(got, _notes(drawn, got, errors), errors)
+
+
+def _nothing_drawn(drawn: Drawn) -> NoPictures:
+    if drawn.failures:
+        return NoPictures(
+            Text("The service drew no picture: {failures}.", failures="; ".join(dict.fromkeys(drawn.failures))),
+            Text("Failed pictures are not billed. Try another seed or prompt."),
+        )
+    if drawn.said:
+        return NoPictures(
+            Text('The service drew no picture. It says: "{message}"', message=one_line(" ".join(drawn.said))),
+            Text("It may be billed: look at the usage page of the console. Change the prompt, and queue again."),
+        )
+    return NoPictures(
+        Text("The service says it is done, but gave no picture."),
+        Text("It may be billed. Look at the usage page of the console, and report this with the request id."),
+    )
+
+
+def _notes(drawn: Drawn, got: list[Picture], errors: list[PictureError]) -> list[Text]:
     notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
     notes += [Text('In place of a picture the service says: "{message}"', message=said) for said in drawn.said]
     notes += [
-        Text("A picture was lost: {error}", error=error.text)
-        if not isinstance(error, PictureUnreadable)
-        else Text("A picture is missing: {error}", error=error.text)
+        Text("A picture is missing: {error}", error=error.text)
+        if isinstance(error, PictureUnreadable)
+        else Text("A picture was lost: {error}", error=error.text)
         for error in errors
     ]
     notes += dict.fromkeys(picture.note for picture in got if picture.note)
-    return got, notes
+    return notes
 
 
 async def _kept(store: StoredPictures, number: int, waiting: Waiting) -> Picture | PictureUnreadable | None:
@@ -87,17 +104,17 @@ async def _kept(store: StoredPictures, number: int, waiting: Waiting) -> Picture
 
 
 async def _download(
-    transport: Transport, host: ApiHost, link: str, waiting: Waiting
+    client: Client, link: str, waiting: Waiting, patience: float
 ) -> tuple[Picture | PictureUnreadable, bytes]:
     """Downloads and decodes; a damaged file is fetched a second time."""
-    address = links.check_link(link, host)
+    address = links.check_link(link, client.host)
     shown = links.host_of(address)
     try:
-        content = await transport.picture(address, waiting)
+        content = await client.picture(address, waiting, patience)
         try:
             return await waiting.run(_decode, content, shown), content
         except PictureBroken:
-            content = await transport.picture(address, waiting)
+            content = await client.picture(address, waiting, patience)
             return await waiting.run(_decode, content, shown), content
     except DeadlinePassed:
         raise links.unreachable(shown, Text("the time is over")) from None

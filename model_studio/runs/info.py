@@ -27,17 +27,20 @@ def of_request(request: ImageRequest) -> dict[str, Any]:
     }
 
 
-def cost(request: ImageRequest, count: int, source: str) -> dict[str, Any] | None:
-    """At list price; None where none is known. What was paid for by an earlier run costs nothing now."""
+def cost(request: ImageRequest, count: int, source: str, is_sent: bool) -> dict[str, Any] | None:
+    """At list price; None where none is known. What was paid for by an earlier run costs nothing now.
+
+    `is_sent`: whether it was sent, and so paid for, by this run.
+    """
     if request.price is None:
         return None
     amount, currency = request.price
     basis = (
         Text("list price ({source})", source=request.model.sources["prices"])
-        if source == NEW
+        if is_sent
         else Text("{source}: paid for before", source=source)
     )
-    return {"amount": round(amount * count, 4) if source == NEW else 0.0, "currency": currency, "basis": basis}
+    return {"amount": round(amount * count, 4) if is_sent else 0.0, "currency": currency, "basis": basis}
 
 
 def surprises(request: ImageRequest, got: list[Picture]) -> list[Text]:

@@ -1,18 +1,24 @@
-"""Finds out what became of a submission that was sent but never answered, in the account's list of tasks."""
+"""Finds out what became of a submission that was sent but never answered, in the account's list of tasks.
+
+The list tells model and time of each task, and nothing of what was asked for. What is adopted from it may be another
+machine's; whatever contradicts that it is ours ends it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Sequence
 
 from ..errors import ServiceError
 from ..ledger import Entry
-from ..ledger.session import LedgerSession
-from ..service.answers import TaskAnswer, text
-from ..service.api import Api
+from ..service.answers import TaskAnswer
 from ..service.tasks import is_id
-from ..service.transport import Transport
-from ..waiting import DeadlinePassed, Waiting
+from ..waiting import DeadlinePassed
 from ..words import Text
+from .paid_request import PaidRequest
+from .pictures import Picture
+
+log = logging.getLogger(__name__)
 
 # The list may lag behind: seconds before each look.
 PAUSES = (1, 2, 4)
@@ -21,69 +27,83 @@ PATIENCE = 60
 # submission may have waited in its connection for as long as its time-out.
 BEFORE, AFTER = 10, 60
 MAX_PAGES = 5
-PAGE_SIZE = 50
+
+ANOTHERS = Text("The only task in the account's list that could be this request is another's.")
 
 
-async def adopt(transport: Transport, api: Api, entry: Entry, session: LedgerSession, waiting: Waiting) -> Entry | None:
-    """The record with the task of its submission, if nothing else can be it; else None. Raises Interrupted.
+async def adopt(paid: PaidRequest) -> bool:
+    """Whether `paid` goes on with a task of the list, since nothing else can be it. Raises Interrupted.
 
     It must be of the model and the time, and of no other record. While another submission of the model that was sent
     at that time is without its task too, nobody could tell the two apart, unless both ask for the same.
     """
-    waiting.extend(PATIENCE)
+    paid.waiting.extend(PATIENCE)
     for pause in PAUSES:
-        waiting.tell(Text("looking for the task in the account's list"))
+        paid.waiting.tell(Text("looking for the task in the account's list"))
         try:
-            await waiting.sleep(pause)
-            possible = await _candidates(transport, api, entry, session, waiting)
+            await paid.waiting.sleep(pause)
+            possible = await _candidates(paid)
         except (ServiceError, DeadlinePassed):
-            return None
-        unsettled = await session.unsettled(entry, within=BEFORE + AFTER)
-        equal = [other for other in unsettled if other.asked.fingerprint == entry.asked.fingerprint]
-        most = len(equal) if session.rules.reuse else 1  # without reuse each wants a task of its own
+            return False
+        unsettled = await paid.session.unsettled(paid.entry, within=BEFORE + AFTER)
+        equal = [other for other in unsettled if other.asked.fingerprint == paid.fingerprint]
+        most = len(equal) if paid.session.rules.reuse else 1  # without reuse each wants a task of its own
         if len(equal) == len(unsettled) <= most and 1 <= len(possible) <= most:
-            return await session.adopt(entry, possible[0])
-    return None
+            return await paid.adopted(possible[0])
+    return False
 
 
-def contradicts(entry: Entry, answer: TaskAnswer) -> bool:
-    """Whether a task that was found turns out to be another's: by more pictures than asked for, or by the prompt.
+def contradicts(record: Entry, answer: TaskAnswer) -> bool:
+    """Whether an adopted task turns out to be another's: by the number or the size of its pictures, or by the prompt.
 
-    The prompt shape repeats it, cut off at the service's limit; the messages shape does not.
+    The prompt shape repeats the prompt, cut off at the service's limit; the messages shape does not.
     """
-    ours = " ".join(entry.asked.prompt.split())
-    told = (" ".join(prompt.split()) for prompt in answer.drawn.asked_prompts)
-    return entry.adopted and (
-        len(answer.drawn.links) > entry.asked.n or not all(ours.startswith(prompt) for prompt in told)
+    if not record.adopted or not (answer.drawn.links or answer.drawn.failures):
+        return False
+    ours = _plain(record.asked.prompt)
+    count = len(answer.drawn.links) + len(answer.drawn.failures)
+    return (
+        count != record.asked.n
+        or answer.size not in ("", record.asked.size)
+        or not all(ours.startswith(_plain(prompt)) for prompt in answer.drawn.asked_prompts)
     )
 
 
-async def _candidates(
-    transport: Transport, api: Api, entry: Entry, session: LedgerSession, waiting: Waiting
-) -> list[str]:
+def is_other_size(record: Entry, pictures: Sequence[Picture]) -> bool:
+    """Whether the pictures of an adopted task are of another size than was asked for."""
+    return record.adopted and any(picture.size != record.asked.size for picture in pictures)
+
+
+def is_proven(record: Entry) -> bool:
+    """Whether the service repeats the prompt of an adopted task, so that it can only be of an equal request."""
+    return bool(record.drawn.asked_prompts)
+
+
+def note(record: Entry) -> Text:
+    if is_proven(record):
+        return Text("The answer to the submission was lost; its task was found in the account's list.")
+    return Text(
+        "The answer to the submission was lost. A task of the same model, time, size and number of pictures was found in "
+        "the account's list; the service does not say for which prompt it was made. If the picture does not fit, it "
+        "is another program's: change the seed to send a new request."
+    )
+
+
+async def _candidates(paid: PaidRequest) -> list[str]:
     """Ids of tasks that no record has, of the model, made about when the submission was sent."""
+    asked, elapsed = paid.entry.asked, paid.now - paid.entry.sent
     ids: list[str] = []
-    for page in range(1, MAX_PAGES + 1):
-        query = f"/tasks/?model_name={entry.asked.model}&page_no={page}&page_size={PAGE_SIZE}"
-        body, service_now = await transport.read_dated(api, query, waiting)
+    for number in range(1, MAX_PAGES + 1):
+        page = await paid.client.listed(asked.model or "", number, paid.waiting)
         # The service's clock, and ours only for the seconds that have passed: neither needs to be right.
-        sent = (service_now or session.ledger.now()) - (session.ledger.now() - entry.sent)
-        rows = [row for row in _rows(body) if row.get("model_name") == entry.asked.model]
-        for row in rows:
-            made = row.get("gmt_create")
-            if isinstance(made, int | float) and (sent - BEFORE) * 1000 <= made <= (sent + AFTER) * 1000:
-                task_id = text(row.get("task_id"))
-                if is_id(task_id) and await session.by_task(task_id) is None:
-                    ids.append(task_id)
-        if not rows or page >= _number(body.get("total_page")):
+        sent = (page.now or paid.now) - elapsed
+        made_then = [task.task_id for task in page.tasks if sent - BEFORE <= task.made <= sent + AFTER]
+        known = await paid.session.by_tasks(made_then)
+        ids += [task_id for task_id in made_then if is_id(task_id) and task_id not in known]
+        if page.is_last:
             break
     return ids
 
 
-def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = body.get("data")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+def _plain(prompt: str) -> str:
+    return " ".join(prompt.split())

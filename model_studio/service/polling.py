@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 from ..errors import ServiceError
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import tasks
-from .answers import TaskAnswer, read_task
-from .api import Api
-from .transport import Transport
+from .answers import TaskAnswer
+from .client import Client
+
+Answer = TaskAnswer | ServiceError  # the latter where the service refuses to answer about a task
 
 
 class Polling:
     """Tasks of one region, asked about together on the specification's schedule.
 
+    `patience`: task id -> seconds for which the service may deny to know a task before that counts: a replica may lag.
     `about`: seconds that such a task usually runs, for the progress text.
     """
 
-    def __init__(self, transport: Transport, api: Api, task_ids: Sequence[str], about: float | None = None) -> None:
-        self._transport = transport
-        self._api = api
+    def __init__(
+        self, client: Client, patience: Mapping[str, float], waiting: Waiting, about: float | None = None
+    ) -> None:
+        self._client = client
+        self._patience = patience
+        self._waiting = waiting
         self._about = about
-        self._answers: dict[str, TaskAnswer | ServiceError | None] = dict.fromkeys(task_ids)
+        self._answers: dict[str, Answer | None] = dict.fromkeys(patience)
+        self._denied: dict[str, float] = {}  # task id -> since when, by the run's clock, the service denies to know it
 
     @property
     def open(self) -> dict[str, str]:
         """Tasks that have not ended as far as is known: id -> last state, empty before the first answer."""
         states = {task_id: _state(answer) for task_id, answer in self._answers.items()}
-        return {task_id: state for task_id, state in states.items() if state not in tasks.FINAL}
+        return {task_id: state for task_id, state in states.items() if not self._is_final(task_id, state)}
 
     @property
-    def ended(self) -> dict[str, TaskAnswer | ServiceError]:
+    def ended(self) -> dict[str, Answer]:
         """The last answers about tasks that have ended, in the order of the ids."""
         still = self.open
         return {task_id: answer for task_id, answer in self._answers.items() if answer and task_id not in still}
@@ -43,42 +49,69 @@ class Polling:
         """Whether no answer has said yet that a task runs or has ended."""
         return all(_state(answer) in ("", tasks.PENDING) for answer in self._answers.values())
 
-    async def until_ended(self, waiting: Waiting, first_pause: float = 0) -> dict[str, TaskAnswer | ServiceError]:
-        """The last answer for each id, in order; a ServiceError where the service refuses to answer about one.
+    def seconds_denied(self, task_id: str) -> float | None:
+        """For how long the service has denied to know the task; None: it knows it, or was not asked."""
+        since = self._denied.get(task_id)
+        return None if since is None else self._waiting.clock.now() - since
+
+    async def until_ended(self, first_pause: float = 0) -> dict[str, Answer]:
+        """The last answer for each id, in order. Raises TaskTimeout, Interrupted."""
+        await self._until(lambda: not self.open, first_pause)
+        return self.ended
+
+    async def until_known(self) -> dict[str, Answer]:
+        """The first answer for each id that does not deny it, in order; the denial once its patience is over.
 
         Raises TaskTimeout, Interrupted.
         """
+        await self._until(lambda: all(state not in ("", tasks.UNKNOWN) for state in self.open.values()), 0)
+        return {task_id: answer for task_id, answer in self._answers.items() if answer}
+
+    async def _until(self, is_done: Callable[[], bool], first_pause: float) -> None:
+        waiting = self._waiting
         waiting.tell(tasks.STATE_TEXTS[tasks.PENDING])
         began = waiting.clock.now()
         try:
             await waiting.sleep(first_pause)
-            while self.open:
-                await asyncio.gather(*(self._ask(task_id, waiting) for task_id in self.open))
-                if self.open:
-                    self._tell(waiting)
+            while not is_done():
+                await asyncio.gather(*(self._ask(task_id) for task_id in self.open))
+                if not is_done():
+                    self._tell()
                     await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
         except DeadlinePassed as passed:
             raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
-        return self.ended
 
-    async def _ask(self, task_id: str, waiting: Waiting) -> None:
+    async def _ask(self, task_id: str) -> None:
         try:
-            answer = read_task(await self._transport.read(self._api, f"/tasks/{task_id}", waiting))
-            if answer.task_id in ("", task_id):  # else it is of another task, and tells nothing of this one
-                self._answers[task_id] = answer
+            answer = await self._client.task(task_id, self._waiting)
         except ServiceError as error:
             self._answers[task_id] = error
+            return
+        if answer.task_id not in ("", task_id):  # it is of another task, and tells nothing of this one
+            return
+        self._answers[task_id] = answer
+        if answer.state == tasks.UNKNOWN:
+            self._denied.setdefault(task_id, self._waiting.clock.now())
+        else:
+            self._denied.pop(task_id, None)
 
-    def _tell(self, waiting: Waiting) -> None:
+    def _is_final(self, task_id: str, state: str) -> bool:
+        if state == tasks.UNKNOWN:
+            return (self.seconds_denied(task_id) or 0.0) >= self._patience[task_id]
+        return state in tasks.FINAL
+
+    def _tell(self) -> None:
         count, still = len(self._answers), self.open
         if count > 1:
-            waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
+            self._waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()
-        waiting.tell(tasks.STATE_TEXTS.get(state, state), about=self._about if state == tasks.RUNNING else None)
+        self._waiting.tell(
+            tasks.STATE_TEXTS.get(state, state), about=self._about if state == tasks.RUNNING else None
+        )
 
 
-def _state(answer: TaskAnswer | ServiceError | None) -> str:
+def _state(answer: Answer | None) -> str:
     """The service's word; a refusal to answer ends the wait as FAILED does."""
     if isinstance(answer, ServiceError):
         return tasks.FAILED

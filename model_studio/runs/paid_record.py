@@ -1,0 +1,109 @@
+"""A record of a request that may cost money, and the only code that changes its state.
+
+Which state may follow which is declared in ledger/states.py.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..errors import ModelStudioError, PictureExpired, TaskUnknown
+from ..ledger import Entry
+from ..ledger.session import LedgerSession
+from ..service.answers import TaskAnswer
+from ..waiting import Waiting
+from ..words import Text
+from . import leftovers
+
+BadEnd = Literal["uncertain", "lost"]
+
+
+class PaidRecord:
+    """`entry`: the record as it is now; `session`: the ledger it is written to; `waiting`: the run that has it."""
+
+    def __init__(self, entry: Entry, session: LedgerSession, waiting: Waiting) -> None:
+        self.entry = entry
+        self.session = session
+        self.waiting = waiting
+
+    @property
+    def now(self) -> float:
+        return self.session.ledger.now()
+
+    async def submitted(self, answer: TaskAnswer) -> None:
+        """The service made a task of it."""
+        await self._become("submitted", task_id=answer.task_id, request_id=answer.request_id)
+
+    async def adopted(self, task_id: str) -> bool:
+        """Whether this task of the account's list is now its own; False: another record has it."""
+        entry = await self.session.adopt(self.entry, task_id)
+        self.entry = entry or self.entry
+        return entry is not None
+
+    async def drawn(self, answer: TaskAnswer) -> None:
+        """The service is done. Failed pictures are free; with neither pictures nor failures nobody knows the bill."""
+        request_id = self.entry.request_id or answer.request_id
+        if answer.drawn.links:
+            billed = len(answer.drawn.links) if self.entry.asked.fingerprint else 0
+            values = {"drawn": answer.drawn, "times": answer.times, "billed": billed, "request_id": request_id}
+            await self._become("drawn", missing=None, **values)
+        elif answer.drawn.failures:
+            await self._become("failed", billed=0, request_id=request_id)
+        else:
+            await self._become(self.entry.state, request_id=request_id)
+
+    async def failed(self) -> None:
+        """Refused, failed or canceled: not billed."""
+        await self._become("failed", billed=0)
+
+    async def superseded(self) -> None:
+        """A new request took its place; what it cost stays."""
+        await self._become("failed")
+
+    async def unanswered(self) -> None:
+        """It was sent, nobody knows what became of it, and its user knows that."""
+        await self._become("uncertain")
+
+    async def seen(self, seconds_denied: float | None) -> None:
+        """For how long now the service has denied its task or picture; None: it knows it."""
+        missing = None if seconds_denied is None else self.entry.missing or self.now - seconds_denied
+        if missing != self.entry.missing:
+            await self._become(self.entry.state, missing=missing)
+
+    async def restored(self) -> None:
+        """It could be fetched after all."""
+        if self.entry.missing is not None or self.entry.state == "lost" or self.session.warned_at(self.entry, "lost"):
+            await self._become("drawn", missing=None)
+
+    async def contradicted(self) -> None:
+        """The task that was found for it is somebody else's, and is known as such from now on."""
+        self.entry = await self.session.give_back(self.entry)
+
+    def has_consent(self, bad_end: BadEnd) -> bool:
+        """Whether the user was told of this end before they queued this run."""
+        warned = self.session.warned_at(self.entry, bad_end)
+        return warned is not None and warned < self.waiting.origin.queued
+
+    def warn(self, bad_end: BadEnd) -> None:
+        """The user is about to read of this end. Where nobody is there to read it, the next run tells it."""
+        if not self.waiting.abandoned:
+            self.session.warn(self.entry, bad_end)
+
+    def tell_of(self, error: ModelStudioError) -> None:
+        """Adds to an error what becomes of the request."""
+        if leftovers.is_lost(self.entry, error, self.now):
+            self.warn("lost" if self.entry.task_id or self.entry.drawn.links else "uncertain")
+            error.advice = Text(
+                "{advice} Queue again to try once more; if it is lost for good, a new request is then sent and billed.",
+                advice=error.advice,
+            )
+        elif isinstance(error, TaskUnknown | PictureExpired) and self.entry.asked.fingerprint:
+            error.advice = Text(
+                "{advice} It was made less than 24 hours ago, so the service should still have it. Run again: it is "
+                "asked for again, which costs nothing; only after {minutes:.0f} minutes without it may a new request be sent.",
+                advice=error.advice,
+                minutes=leftovers.PATIENCE / 60,
+            )
+
+    async def _become(self, state: str, **values: object) -> None:
+        self.entry = await self.session.update(self.entry, state=state, **values)

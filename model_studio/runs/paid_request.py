@@ -1,0 +1,129 @@
+"""One request that costs money, from the first look into the ledger to its last state: the one owner of all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..account.regions import ApiHost
+from ..errors import SubmissionUncertain
+from ..ledger import Asked, Entry, new_entry
+from ..ledger.session import LedgerSession
+from ..request import ImageRequest
+from ..service.client import Client
+from ..service.pacer import Gate
+from ..service.retries import UNCERTAIN_ADVICE, Resends
+from ..waiting import Interrupted, Waiting
+from ..words import Text, money
+from .paid_record import PaidRecord
+
+KEPT_PROMPT = 100_000  # characters of a prompt that are written down; the service reads far less
+
+
+@dataclass(frozen=True)
+class Access:
+    """By what a request is sent: the client of its region and key, the account's digest, the gate of its model, and
+    what refuses it by today's sums (see budget; None: no budget).
+    """
+
+    client: Client
+    account: str
+    gate: Gate
+    allowed: Callable[[Mapping[str, float]], None] | None
+
+
+def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
+    """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
+    facts = json.dumps([host.identity, host.region, account, request.identity], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+class PaidRequest(PaidRecord):
+    """Holds the record, what is asked, the ledger's session, the gate and the budget. `notes`: what became known."""
+
+    def __init__(self, request: ImageRequest, access: Access, session: LedgerSession, waiting: Waiting) -> None:
+        self.request = request
+        self.client = access.client
+        self.gate = access.gate
+        self.resends = Resends(access.gate, waiting)
+        self.fingerprint = fingerprint(access.client.host, access.account, request)
+        self._allowed = access.allowed
+        self._asked = Asked(
+            account=access.account,
+            region=request.region,
+            fingerprint=self.fingerprint,
+            model=request.model.ids[request.region],
+            prompt=request.prompt[:KEPT_PROMPT],
+            size=str(request.size),
+            n=request.n,
+            seed=request.seed,
+            is_task=request.endpoint.is_async,
+            price=request.price,
+        )
+        super().__init__(new_entry(self._asked, "sending", session.ledger.now()), session, waiting)
+        self._superseded: PaidRecord | None = None
+        self._notes: list[Text] = []
+
+    @property
+    def notes(self) -> list[Text]:
+        return [*self._notes, *self.session.notes]
+
+    def take_up(self, entry: Entry) -> None:
+        """Goes on with what an earlier run wrote down."""
+        self.entry = entry
+
+    def renew(self) -> None:
+        """The next request that is sent has a record of its own."""
+        self.entry = new_entry(self._asked, "sending", self.now)
+
+    # Called by the client for each time that the request is sent.
+
+    async def sending(self) -> None:
+        """The next byte may cost money. Raises BudgetReached, ConfigurationError, LedgerUnreadable, Interrupted."""
+        self.entry = await self.session.begin(self.entry, self._allowed)
+        if self.waiting.interrupted():
+            await self.refused()
+            raise Interrupted
+        self.waiting.stop_on_cancel_only()
+
+    async def refused(self) -> None:
+        """It certainly was not accepted."""
+        await self.failed()
+        self.waiting.stop_when_left()
+
+    # What may become of an earlier one.
+
+    async def assume_lost(self) -> None:
+        """It got no answer, its user knows, and a new one is sent."""
+        self._notes.append(Text("An earlier submission of this request got no answer; it may have been billed too."))
+        await self.unanswered()
+
+    def supersede(self, what: Text) -> None:
+        """A new request takes the place of this one, as soon as it is accepted (see retire)."""
+        self._superseded = PaidRecord(self.entry, self.session, self.waiting)
+        self._notes.append(
+            Text("An earlier {what} of this request can no longer be fetched, so it was sent again.", what=what)
+        )
+
+    async def retire(self) -> None:
+        """After the new request was written down, so that nothing delays that."""
+        if self._superseded:
+            await self._superseded.superseded()
+            self._superseded = None
+
+    def uncertain(self, what: Text, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
+        """Says what may have been billed; after a user has read that and queued again, a new request is sent."""
+        self.warn("uncertain")
+        n = self.request.n
+        pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
+        if self.request.price:
+            amount, currency = self.request.price
+            pictures = Text("{pictures}, {cost} at list price", pictures=pictures, cost=money(amount * n, currency))
+        return SubmissionUncertain(
+            what,
+            Text("It may have been billed ({pictures}). {advice}", pictures=pictures, advice=UNCERTAIN_ADVICE),
+            http_status=known.http_status if known else None,
+            request_id=self.entry.request_id or (known.request_id if known else None),
+        )
