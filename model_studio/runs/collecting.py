@@ -78,7 +78,7 @@ async def collect(
     if told := [task_id for task_id, error in lost.items() if error in heard]:
         for entry in (await session.by_tasks(told)).values():
             if _is_ours(entry, api, account) and not waiting.abandoned:
-                session.tell(entry, LOST)
+                session.warn(entry, LOST)
     if not collection.pictures:
         raise collection.errors[0]
     return collection

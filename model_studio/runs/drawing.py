@@ -24,7 +24,7 @@ from ..errors import (
     TaskUnknown,
     Throttled,
 )
-from ..ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry
+from ..ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, State
 from ..ledger.session import LedgerSession, StoredPictures
 from ..request import ImageRequest
 from ..service import tasks
@@ -119,7 +119,7 @@ class Drawing:
         async with self._session.claim(self._fingerprint, self._waiting):
             if self._session.rules.reuse and (entry := await self._earlier(stored_first=False)):
                 fresh = entry.created + LIFETIME > self._session.ledger.now()
-                lost = self._session.was_told(entry, LOST)
+                lost = self._session.warned_at(entry, LOST)
                 if entry.task_id and (entry.is_stored or (fresh and not lost)):
                     return entry, info.RESUMED
                 if entry.task_id:  # else it was a sync call, whose pictures stay what they are
@@ -160,7 +160,7 @@ class Drawing:
         self._entry = entry
         if entry.asked.is_task and (found := await self._look_up(entry)):
             return found
-        told = self._session.was_told(entry, UNCERTAIN)
+        told = self._session.warned_at(entry, UNCERTAIN)
         if told is None:
             raise self._uncertain(
                 Text("An earlier run ended while its request was on the way, and nobody knows its answer.")
@@ -198,7 +198,7 @@ class Drawing:
 
     async def _take_up(self, entry: Entry) -> Outcome:
         """Raises Gone where nothing is left of it."""
-        told = self._session.was_told(entry, LOST)
+        told = self._session.warned_at(entry, LOST)
         told = None if told is None or self._is_new(told) else told
         self._waiting.stop_on_cancel_only()
         self._entry = entry
@@ -326,10 +326,10 @@ class Drawing:
             advice=error.advice,
         )
 
-    def _tell(self, state: str) -> None:
+    def _tell(self, state: State) -> None:
         """Where nobody is there to hear it, the next run tells it."""
         if self._entry and not self._waiting.abandoned:
-            self._session.tell(self._entry, state)
+            self._session.warn(self._entry, state)
 
     async def _withdraw(self, entry: Entry) -> None:
         """Cancels a task at the service that may not have begun. Raises Interrupted if that worked; else it goes on."""
@@ -373,7 +373,7 @@ class Drawing:
                 self._lost(error)
             error.with_ids(request_id=entry.request_id, task_id=entry.task_id)
             raise
-        if self._session.was_told(entry, LOST):
+        if self._session.warned_at(entry, LOST):
             entry = await self._update(state=DRAWN)  # it could be had after all
         if source == info.RESUMED and not store.downloads and drawn is None:
             source = info.STORED
