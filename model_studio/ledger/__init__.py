@@ -2,13 +2,15 @@
 
 database     one SQLite file, made, migrated, and moved aside when it is damaged
 records      every request that can cost money, written before it is sent
+states       how far a request got, and which state may follow which
 store        the original bytes of finished pictures
 claims       one run at a time for the same request, among all processes
 """
 
 from .claims import Claims
 from .database import LedgerUnavailable
-from .records import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, new_entry
+from .records import Asked, Entry, Ledger, new_entry
+from .states import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, State
 
 __all__ = [
     "DRAWN",
@@ -22,5 +24,6 @@ __all__ = [
     "Entry",
     "Ledger",
     "LedgerUnavailable",
+    "State",
     "new_entry",
 ]

@@ -70,6 +70,10 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX pictures_stored ON pictures (stored);
     """,
+    """
+    ALTER TABLE requests ADD COLUMN missing REAL;  -- when the service first denied what it should still have
+    ALTER TABLE pictures ADD COLUMN digest TEXT;   -- SHA-256 of the file, in hexadecimal; NULL: of an older version
+    """,
 )
 
 

@@ -17,15 +17,8 @@ from ..service.answers import Drawn
 from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
+from .states import DRAWN, FAILED, LOST, SENDING, UNCERTAIN, State, check
 from .store import Store, make_room
-
-# How far a request got. What was SENDING when its process ended may have arrived, or not.
-SENDING = "sending"
-UNCERTAIN = "uncertain"  # sent, and nobody knows what became of it; the user was told
-SUBMITTED = "submitted"  # the service has a task for it, which may have ended since
-DRAWN = "drawn"  # there are links to pictures
-LOST = "lost"  # the service no longer has the task or the pictures; the user was told
-FAILED = "failed"  # refused, failed or canceled: not billed
 
 
 @dataclass(frozen=True)
@@ -48,13 +41,14 @@ class Asked:
 class Entry:
     """A record. Times are seconds since 1970; `files`: place among the links -> file in the store.
 
-    `id` is None where the ledger could not be written: it is then known to this run only.
+    `id` is None where the ledger could not be written: it is then known to this run only. `missing`: when the service
+    first denied a task or picture that it should still have; None: it did not.
     """
 
     id: int | None
     name: str
     asked: Asked
-    state: str
+    state: State
     created: float
     updated: float
     sent: float
@@ -62,6 +56,7 @@ class Entry:
     adopted: bool = False  # whether its task was found in the account's list, by model and time
     task_id: str | None = None
     request_id: str | None = None
+    missing: float | None = None
     drawn: Drawn = field(default_factory=Drawn)
     times: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[int, str] = field(default_factory=dict)
@@ -73,7 +68,7 @@ class Entry:
         return finished and len(self.files) == len(self.drawn.links)
 
 
-def new_entry(asked: Asked, state: str, now: float, task_id: str | None = None) -> Entry:
+def new_entry(asked: Asked, state: State, now: float, task_id: str | None = None) -> Entry:
     """Not written yet. Its name says when it was made, and nothing about the request."""
     name = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + uuid.uuid4().hex[:12]
     return Entry(None, name, asked, state, created=now, updated=now, sent=now, billed=asked.n, task_id=task_id)
@@ -91,7 +86,7 @@ class Ledger:
         self.store = Store(folder / "pictures")
         self.database = Database(folder)
         self.now = now
-        self.told: dict[tuple[str, str], float] = {}  # (name, bad end) of what this process told its user, and when
+        self.warned: dict[tuple[str, State], float] = {}  # (name, bad end) that this process warned of, and when
 
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
@@ -104,13 +99,14 @@ class Ledger:
 
         `allowed` gets today's sums by currency and may raise; then nothing is written.
         """
+        check(entry.state, SENDING)
         with self.database.transaction() as ledger:
             if allowed:
                 spent = _spent(ledger, self._today(), but=entry.name)
                 if spent is None:
                     raise LedgerUnavailable(Text("it was damaged today, so that nobody knows the sum of today"))
                 allowed(spent)
-            return _write(ledger, replace(entry, updated=self.now()))
+            return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
         """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
@@ -122,11 +118,14 @@ class Ledger:
 
         Raises sqlite3.IntegrityError for a task_id that another record has.
         """
+        changed = replace(entry, updated=self.now(), **values)
+        check(entry.state, changed.state)
         with self.database.transaction() as ledger:
-            return _write(ledger, replace(entry, updated=self.now(), **values))
+            return _write(ledger, changed)
 
-    def mark_told(self, entry: Entry, state: str) -> None:
+    def mark_warned(self, entry: Entry, state: State) -> None:
         """Gives the record this state, unless it has got another one since."""
+        check(entry.state, state)
         with self.database.transaction() as ledger:
             ledger.execute(
                 "UPDATE requests SET state = ?, updated = ? WHERE name = ? AND state = ?",
@@ -201,7 +200,8 @@ class Ledger:
             place = (known.id, number)
             old = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
             ledger.execute(
-                "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)", (*place, file, len(content), self.now())
+                "INSERT OR REPLACE INTO pictures (request, number, file, bytes, stored) VALUES (?, ?, ?, ?, ?)",
+                (*place, file, len(content), self.now()),
             )
             doomed = make_room(ledger, limit, days, self.now(), last=known.id)
         if old and old["file"] != file:
@@ -253,7 +253,7 @@ def _with_tasks(ledger: sqlite3.Connection, task_ids: Sequence[str]) -> list[Ent
 _MOST_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 _ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
 _SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
-_PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id")
+_PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id", "missing")
 
 
 def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:

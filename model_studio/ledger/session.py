@@ -16,11 +16,11 @@ from ..errors import ConfigurationError, TaskTimeout
 from ..threads import file_work, start
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
-from . import LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, LedgerUnavailable, new_entry
+from . import FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, LedgerUnavailable, State, new_entry
 
 log = logging.getLogger(__name__)
 TRIES = 2
-TOLD_AFTER = 1.0  # seconds after which an error has surely reached its user
+WARNED_AFTER = 1.0  # seconds after which an error has surely reached its user
 CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class LedgerSession:
         refuse by, but no ledger that knows the sums.
         """
         entry = refused or new_entry(asked, SENDING, self.ledger.now())
-        entry = replace(entry, state=SENDING, sent=self.ledger.now(), billed=asked.n)
+        entry = replace(entry, sent=self.ledger.now(), billed=asked.n)
         written = await self._try(self.ledger.begin, entry, allowed)
         if written is None and allowed is not None:
             raise ConfigurationError(
@@ -104,11 +104,11 @@ class LedgerSession:
                 ),
                 Text("Nothing was sent. Make the ledger's folder writable, or unset the budget."),
             )
-        return written or entry
+        return written or replace(entry, state=SENDING)
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
         for state in (UNCERTAIN, LOST):
-            self.ledger.told.pop((entry.name, state), None)  # it came to another end
+            self.ledger.warned.pop((entry.name, state), None)  # it came to another end
         if entry.id is None:
             return replace(entry, **values)
         try:
@@ -127,20 +127,21 @@ class LedgerSession:
         except sqlite3.IntegrityError:
             return None
 
-    def tell(self, entry: Entry, state: str) -> None:
+    def warn(self, entry: Entry, state: State) -> None:
         """The user is about to read that a request came to a bad end, UNCERTAIN or LOST.
 
-        Written down once that has surely happened: should this process be killed in between, the next tells it again.
+        Written down once that has surely happened: should this process be killed in between, the next warns again. A
+        record that failed, such as one that a new request took the place of, stays what it is.
         """
-        self.ledger.told[entry.name, state] = self.ledger.now()
-        if entry.id is not None:
-            start(_mark_told, self.ledger, entry, state)
+        self.ledger.warned[entry.name, state] = self.ledger.now()
+        if entry.id is not None and entry.state != FAILED:
+            start(_mark_warned, self.ledger, entry, state)
 
-    def was_told(self, entry: Entry, state: str) -> float | None:
-        """When the user was told of this bad end, as far as is known."""
+    def warned_at(self, entry: Entry, state: State) -> float | None:
+        """When the user was warned of this bad end, in seconds since 1970; None: not, as far as is known."""
         if entry.state == state:
             return entry.updated
-        return self.ledger.told.get((entry.name, state))
+        return self.ledger.warned.get((entry.name, state))
 
     async def give_back(self, entry: Entry) -> Entry:
         """The record without a task that was found for it and is another's; that is known as such from now on."""
@@ -193,11 +194,11 @@ class LedgerSession:
             self.notes.append(note)
 
 
-def _mark_told(ledger: Ledger, entry: Entry, state: str) -> None:
-    time.sleep(TOLD_AFTER)
-    with contextlib.suppress(LedgerUnavailable):  # then it is told again
-        if (entry.name, state) in ledger.told:  # it may have come to a good end since
-            ledger.mark_told(entry, state)
+def _mark_warned(ledger: Ledger, entry: Entry, state: State) -> None:
+    time.sleep(WARNED_AFTER)
+    with contextlib.suppress(LedgerUnavailable):  # then it warns again
+        if (entry.name, state) in ledger.warned:  # it may have come to a good end since
+            ledger.mark_warned(entry, state)
 
 
 def _why(error: Exception) -> str:

@@ -68,6 +68,7 @@ values = st.fixed_dictionaries(
         "state": st.sampled_from(STATES),
         "sent": times,
         "request_id": st.none() | texts,
+        "missing": st.none() | times,
         "billed": st.integers(0, 100),
         "drawn": st.builds(Drawn, many, many, many),
         "times": st.dictionaries(texts, texts, max_size=3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 import pytest
 
 from model_studio.errors import BudgetReached, ConfigurationError, TaskTimeout
-from model_studio.ledger import DRAWN, LOST, SENDING, SUBMITTED, Asked, Claims, Entry, Ledger
+from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Claims, Entry, Ledger
+from model_studio.ledger import session as session_module
 from model_studio.ledger.session import LedgerSession, Rules, StoredPictures
 from model_studio.service.answers import Drawn
 from model_studio.waiting import Interrupted, Waiting
@@ -102,6 +104,29 @@ def test_a_refusal_gets_the_sums_and_writes_nothing(session: LedgerSession) -> N
     with pytest.raises(BudgetReached):
         wait(session.begin(ORDER, refuse))
     assert session.ledger.recent(10) == [begun] and session.notes == []
+
+
+def test_what_the_user_was_warned_of_is_written_a_moment_later(
+    session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "WARNED_AFTER", 0)
+    entry = wait(session.begin(ORDER, None))
+    assert session.warned_at(entry, UNCERTAIN) is None
+    session.warn(entry, UNCERTAIN)
+    assert session.warned_at(entry, UNCERTAIN) is not None
+    end = time.monotonic() + 20
+    while session.ledger.recent(1)[0].state != UNCERTAIN:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_record_that_failed_stays_that(session: LedgerSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a new request took the place of may still be asked about by its task id."""
+    started = list[object]()
+    monkeypatch.setattr(session_module, "start", lambda *args: started.append(args))
+    entry = wait(session.update(wait(session.begin(ORDER, None)), state=FAILED))
+    session.warn(entry, LOST)
+    assert session.warned_at(entry, LOST) is not None and started == []
 
 
 # Without one

@@ -41,7 +41,7 @@ Generate = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def told_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TOLD_AFTER", 0.05)
+    monkeypatch.setattr(session, "WARNED_AFTER", 0.05)
 
 
 @pytest.fixture
@@ -469,7 +469,7 @@ def test_killed_before_it_could_be_told_it_is_told_by_the_next_process(
     sim: Simulator, environ: dict[str, str], tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by killing: what was marked as told a moment before it was told was sent again without a word."""
-    monkeypatch.setattr(session, "TOLD_AFTER", 60)  # the process is killed before that
+    monkeypatch.setattr(session, "WARNED_AFTER", 60)  # the process is killed before that
     sim.faults.add("http_502", on="create", times=1)
     for _ in range(2):
         process = Studio(tmp_path, environ=environ)
@@ -482,7 +482,7 @@ def test_killed_before_it_could_be_told_it_is_told_by_the_next_process(
 def test_a_lost_task_is_told_by_the_next_process_too(
     sim: Simulator, environ: dict[str, str], tmp_path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "TOLD_AFTER", 60)
+    monkeypatch.setattr(session, "WARNED_AFTER", 60)
     sim.faults.add("unknown", on="poll")
     for _ in range(2):
         process = Studio(tmp_path, environ=environ)
