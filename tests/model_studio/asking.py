@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from model_studio.request import ImageRequest, plan
+from model_studio.studio import Result, Studio
 from simulator import Simulator
 
 SMALL = {
@@ -48,3 +50,32 @@ def served(sim: Simulator) -> list[Any]:
 
 def creations(sim: Simulator) -> list[Any]:
     return [seen for seen in sim.requests if seen.method == "POST" and "/services/" in seen.path]
+
+
+def billed(sim: Simulator) -> int:
+    """Pictures."""
+    return sum(bill.images for bill in sim.billed)
+
+
+def same(result: Result, sim: Simulator) -> bool:
+    """Whether the pictures are those that were billed, pixel for pixel."""
+    return all((got.pixels == drawn).all() for got, drawn in zip(result.pictures, served(sim), strict=True))
+
+
+def states(studio: Studio) -> list[str]:
+    """Of the last requests, newest first."""
+    return [entry.state for entry in studio.ledger.recent(10)]
+
+
+def become(studio: Studio, *expected: str) -> None:
+    """A bad end is written down a moment after its user was warned."""
+    end = time.monotonic() + 5
+    while states(studio) != list(expected):
+        assert time.monotonic() < end, states(studio)
+        time.sleep(0.01)
+
+
+def set_clock(studio: Studio, hours: float) -> None:
+    """This machine's clock is set so much ahead (or back); the service's is not."""
+    now = studio.ledger.now
+    studio.ledger.now = lambda: now() + hours * 3600

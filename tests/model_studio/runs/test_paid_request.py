@@ -1,0 +1,163 @@
+"""One owner for each paid request: consent, equal requests at the same moment, budgets, a ledger that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_studio import errors
+from model_studio.ledger import (
+    DRAWN,
+    FAILED,
+    SENDING,
+    UNCERTAIN,
+    LedgerUnavailable,
+    new_entry,
+)
+from model_studio.studio import Result, Studio
+from model_studio.waiting import Interrupted, Waiting
+from simulator import Simulator
+from tests.model_studio.asking import ask, creations, same, states
+
+TASK, SYNC = "wan2.2-t2i-flash", "qwen-image-2.0"
+Generate = Callable[..., Result]
+
+
+# The same request at the same moment
+
+
+def test_two_equal_runs_at_once_are_one_request(studio: Studio, sim: Simulator) -> None:
+    async def both() -> list[Result]:
+        runs = (studio.generate(ask(SYNC), Waiting(30)) for _ in range(2))
+        return list(await asyncio.gather(*runs))
+
+    sim.faults.add("slow_answer", on="create", seconds=0.3)
+    results = asyncio.run(both())
+    assert sorted(result.info["source"] for result in results) == ["from store", "new"]
+    assert len(creations(sim)) == 1 and all(same(result, sim) for result in results)
+
+
+def test_who_waited_for_a_request_that_became_uncertain_does_not_send_it_again(studio: Studio, sim: Simulator) -> None:
+    """Sending again is for a user who has read the error."""
+    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
+    asked = drawing._asked
+    assert asked.fingerprint
+
+    async def wait_and_see() -> None:
+        with studio.ledger.claims.attempt(str(asked.fingerprint)) as ours:
+            waiting = asyncio.create_task(studio.generate(ask(SYNC), Waiting(30)))
+            await asyncio.sleep(0.3)
+            assert ours and not waiting.done()
+            entry = studio.ledger.begin(new_entry(asked, SENDING, studio.ledger.now()))
+            studio.ledger.update(entry, state=UNCERTAIN)
+        await waiting
+
+    with pytest.raises(errors.SubmissionUncertain, match="Another run sent the same request at the same time"):
+        asyncio.run(wait_and_see())
+    assert creations(sim) == []
+    assert asyncio.run(studio.generate(ask(SYNC), Waiting(30))).info["source"] == "new"
+
+
+def test_waiting_for_another_run_ends_with_the_time_out(studio: Studio, clock: Any, generate: Generate) -> None:
+    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
+    assert drawing._asked.fingerprint
+    with studio.ledger.claims.attempt(drawing._asked.fingerprint) as ours:
+        assert ours
+        with pytest.raises(errors.TaskTimeout, match="Nothing was sent"):
+            generate(SYNC, timeout=20)
+        with pytest.raises(Interrupted):
+            generate(SYNC, cancel_at="waiting for the same request of another run, 3 s")
+
+
+# Money
+
+
+def test_the_days_sum_and_the_budget(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.30"
+    generate(n=2)  # 0.14 each
+    assert studio.ledger.spent_today() == {"CNY": pytest.approx(0.28)}
+    seen = len(sim.requests)
+    with pytest.raises(errors.BudgetReached, match=r"CNY 0\.14 .* CNY 0\.28 of today .* CNY 0\.30"):
+        generate(seed=2)
+    assert len(sim.requests) == seen
+    assert generate(n=2).info["source"] == "from store"  # costs nothing
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.42"
+    assert generate(seed=2).info["source"] == "new"
+
+
+def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.14"
+    drawing = asyncio.run(new_drawing(studio, ask(TASK, seed=1)))
+    asyncio.run(drawing.sending())
+    asyncio.run(drawing.refused())  # by a limit: it would be sent again
+    generate(seed=2)
+    with pytest.raises(errors.BudgetReached):
+        asyncio.run(drawing.sending())
+    assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
+
+
+def test_after_a_damage_the_sum_of_the_day_is_not_known_and_a_budget_refuses(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 10"
+    generate()
+    studio.ledger.database.file.write_bytes(b"no database" * 1000)
+    with pytest.raises(errors.ConfigurationError, match="damaged today"):
+        generate(seed=2)
+    assert len(creations(sim)) == 1
+    del environ["MODEL_STUDIO_DAILY_BUDGET"]
+    assert generate(seed=2).info["source"] == "new"
+
+
+def test_a_ledger_that_fails_once_is_asked_again(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    generate()
+    transaction, failures = studio.ledger.database.transaction, iter([True])
+
+    def failing_once(**changes: Any) -> Any:
+        if next(failures, False):
+            raise LedgerUnavailable("database is locked")
+        return transaction(**changes)
+
+    studio.ledger.database.transaction = failing_once
+    assert generate().info["source"] == "from store"
+
+
+def test_failed_pictures_are_not_counted(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    sim.faults.add("partial_success", failed=1)
+    assert generate(n=3).info["cost"]["amount"] == pytest.approx(0.28)
+    assert studio.ledger.spent_today() == {"CNY": pytest.approx(0.28)}
+
+
+# A ledger that cannot be kept
+
+
+def test_without_a_ledger_pictures_still_come(
+    generate: Generate, sim: Simulator, studio: Studio, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    studio.ledger.database.folder = studio.ledger.claims._folder = tmp_path / "file" / "below"
+    studio.ledger.database.file = tmp_path / "file" / "below" / "ledger.sqlite"
+    (tmp_path / "file").write_text("in the way")
+    result = generate()
+    assert result.info["source"] == "new" and same(result, sim)
+    assert any(note.startswith("Nothing is kept") for note in result.info["notes"])
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 100"
+    with pytest.raises(errors.ConfigurationError, match="cannot be kept"):
+        generate(seed=2)
+    assert len(creations(sim)) == 1
+
+
+def test_nothing_secret_is_written_down_but_the_links(generate: Generate, sim: Simulator, tmp_path: Path) -> None:
+    generate()
+    generate(SYNC)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert not any(sim.key.encode() in file.read_bytes() for file in files)
+    assert not any("boat" in file.name or "Signature" in file.name for file in files)
+    assert "Signature" not in json.dumps(generate().info)
