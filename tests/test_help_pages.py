@@ -21,7 +21,7 @@ from model_studio.catalog import BEIJING, SINGAPORE, VIRGINIA, Model, Size
 from model_studio.catalog.model import PRICE_DOCS, RateLimit
 from model_studio.catalog.sizes import Area, OneOf, Sides
 from model_studio.page import recent
-from model_studio.runs.drawing import LIFETIME
+from model_studio.runs.leftovers import LIFETIME
 from model_studio.service.pacer import QUERIES
 from rig.layout import ROOT
 from tests.chinese import other_script, other_words

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..errors import PictureError
 from ..ledger import DRAWN, SUBMITTED, Entry, Ledger
-from ..runs.drawing import LIFETIME
+from ..runs.leftovers import LIFETIME
 from ..runs.pictures import decode
 from .recent import in_short
 

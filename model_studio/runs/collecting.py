@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ModelStudioError, PictureError, TaskError, TaskTimeout, TaskUnknown
+from ..errors import ModelStudioError, PictureError, ServiceError, TaskError, TaskTimeout, TaskUnknown
 from ..ledger import Asked, Entry
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service import tasks
-from ..service.answers import TaskAnswer
 from ..service.client import Client
 from ..service.polling import Answer, Polling
-from ..waiting import Waiting
+from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import gallery, info, leftovers, lookup
 from .gallery import Fetched
@@ -98,9 +97,11 @@ class Collecting:
         collection.add(record.entry, fetched)
 
     async def _recall(self, task_ids: Sequence[str]) -> None:
-        """Reads the account's digest, and the records that there are of the tasks. Raises LedgerUnreadable."""
-        self._account = await self._session.account(self._client.key.value)
-        records = await self._session.by_tasks(task_ids)
+        """Reads the account's digest, and the records that there are of the tasks. Raises TaskTimeout, Interrupted."""
+        try:
+            self._account, records = await self._session.recall(self._client.key.value, task_ids)
+        except DeadlinePassed:
+            raise tasks.timeout(dict.fromkeys(task_ids, ""), self._waiting.elapsed, "") from None
         self._known = {task_id: self._record(entry) for task_id, entry in records.items()}
 
     def _record(self, entry: Entry) -> PaidRecord:
@@ -123,15 +124,17 @@ class Collecting:
 
     async def _settle(self, answer: Answer, task_id: str) -> None:
         """Writes down what the service says of a task. Raises the error for which there are no pictures."""
-        error = tasks.failure(answer, task_id, self._client.host.region) if isinstance(answer, TaskAnswer) else answer
-        if isinstance(error, TaskUnknown) or not isinstance(answer, TaskAnswer):
+        if isinstance(answer, ServiceError):
+            raise answer
+        error = tasks.failure(answer, task_id, self._client.host.region)
+        if isinstance(error, TaskUnknown):
             raise error
         if answer.other_work and not answer.drawn.links:
             raise TaskError(
                 Text("The task made {work}; this node fetches pictures only.", work=answer.other_work),
                 Text(
-                    "Fetch it with the program that submitted it: the answer about the task holds a link that works for "
-                    "24 hours."
+                    "Fetch it with the program that submitted it: the answer about the task holds a link that works for 24 "
+                    "hours."
                 ),
             )
         asked = Asked(self._account, self._client.host.region)

@@ -103,7 +103,7 @@ async def _has_answer(paid: PaidRequest) -> bool:
     if step == "look up":
         step = "resume" if await lookup.adopt(paid) else leftovers.unanswered(consented)
     if step == "warn":
-        raise paid.uncertain(Text("An earlier run sent this request, and nobody knows the answer."))
+        raise paid.uncertain(Text("An earlier run sent this request, and its answer is not known."))
     if step == "send":
         await paid.assume_lost()
     return step == "resume"

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # The list may lag behind: seconds before each look.
 PAUSES = (1, 2, 4)
-PATIENCE = 60
+PATIENCE = 60  # seconds for all looks
 # Seconds around the time of sending in which the service may have made the task: ours is known by its own clock, but a
 # submission may have waited in its connection for as long as its time-out.
 BEFORE, AFTER = 10, 60
@@ -37,20 +37,25 @@ async def adopt(paid: PaidRequest) -> bool:
     It must be of the model and the time, and of no other record. While another submission of the model that was sent
     at that time is without its task too, nobody could tell the two apart, unless both ask for the same.
     """
-    paid.waiting.extend(PATIENCE)
-    for pause in PAUSES:
-        paid.waiting.tell(Text("looking for the task in the account's list"))
-        try:
-            await paid.waiting.sleep(pause)
-            possible = await _candidates(paid)
-        except (ServiceError, DeadlinePassed):
-            return False
-        unsettled = await paid.session.unsettled(paid.entry, within=BEFORE + AFTER)
-        equal = [other for other in unsettled if other.asked.fingerprint == paid.fingerprint]
-        most = len(equal) if paid.session.rules.reuse else 1  # without reuse each wants a task of its own
-        if len(equal) == len(unsettled) <= most and 1 <= len(possible) <= most:
-            return await paid.adopted(possible[0])
+    try:
+        with paid.waiting.limited(PATIENCE):
+            for pause in PAUSES:
+                paid.waiting.tell(Text("looking for the task in the account's list"))
+                await paid.waiting.sleep(pause)
+                if task_id := await _find(paid):
+                    return await paid.adopted(task_id)
+    except (ServiceError, DeadlinePassed):
+        pass
     return False
+
+
+async def _find(paid: PaidRequest) -> str | None:
+    possible = await _candidates(paid)
+    unsettled = await paid.session.unsettled(paid.entry, within=BEFORE + AFTER)
+    equal = [other for other in unsettled if other.asked.fingerprint == paid.fingerprint]
+    most = len(equal) if paid.session.rules.reuse else 1  # without reuse each wants a task of its own
+    unambiguous = len(equal) == len(unsettled) <= most and 1 <= len(possible) <= most
+    return possible[0] if unambiguous else None
 
 
 def contradicts(record: Entry, answer: TaskAnswer) -> bool:
@@ -83,9 +88,9 @@ def note(record: Entry) -> Text:
     if is_proven(record):
         return Text("The answer to the submission was lost; its task was found in the account's list.")
     return Text(
-        "The answer to the submission was lost. A task of the same model, time, size and number of pictures was found in "
-        "the account's list; the service does not say for which prompt it was made. If the picture does not fit, it "
-        "is another program's: change the seed to send a new request."
+        "The answer to the submission was lost. A task of the same model, time, size and number of pictures was found "
+        "in the account's list; the service does not say for which prompt it was made. If the picture does not fit the "
+        "prompt, it is another program's: change the seed to send a new request."
     )
 
 

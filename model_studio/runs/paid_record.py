@@ -100,7 +100,8 @@ class PaidRecord:
         elif isinstance(error, TaskUnknown | PictureExpired) and self.entry.asked.fingerprint:
             error.advice = Text(
                 "{advice} It was made less than 24 hours ago, so the service should still have it. Run again: it is "
-                "asked for again, which costs nothing; only after {minutes:.0f} minutes without it may a new request be sent.",
+                "asked for again, which costs nothing; a new request is sent only after {minutes:.0f} minutes without "
+                "it.",
                 advice=error.advice,
                 minutes=leftovers.PATIENCE / 60,
             )

@@ -12,9 +12,9 @@ from ..errors import SubmissionUncertain
 from ..ledger import Asked, Entry, new_entry
 from ..ledger.session import LedgerSession
 from ..request import ImageRequest
-from ..service.client import Client
+from ..service.client import UNCERTAIN_ADVICE, Client
 from ..service.pacer import Gate
-from ..service.retries import UNCERTAIN_ADVICE, Resends
+from ..service.retries import Resends
 from ..waiting import Interrupted, Waiting
 from ..words import Text, money
 from .paid_record import PaidRecord
@@ -82,7 +82,7 @@ class PaidRequest(PaidRecord):
 
     async def sending(self) -> None:
         """The next byte may cost money. Raises BudgetReached, ConfigurationError, LedgerUnreadable, Interrupted."""
-        self.entry = await self.session.begin(self.entry, self._allowed)
+        self.entry = await self.session.begin(self._asked, self._allowed, refused=self.entry)
         if self.waiting.interrupted():
             await self.refused()
             raise Interrupted

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 from model_studio.request import ImageRequest, plan
+from model_studio.runs.paid_request import PaidRequest
 from model_studio.studio import Result, Studio
+from model_studio.waiting import Waiting
 from simulator import Simulator
 
 SMALL = {
@@ -79,3 +81,7 @@ def set_clock(studio: Studio, hours: float) -> None:
     """This machine's clock is set so much ahead (or back); the service's is not."""
     now = studio.ledger.now
     studio.ledger.now = lambda: now() + hours * 3600
+
+
+async def owner(studio: Studio, request: ImageRequest) -> PaidRequest:
+    return await studio._paid(request, Waiting(1))

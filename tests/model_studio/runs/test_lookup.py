@@ -16,11 +16,10 @@ from model_studio.ledger import (
     UNCERTAIN,
     session,
 )
-from model_studio.request import ImageRequest
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
-from tests.model_studio.asking import ask, become, billed, creations, same
+from tests.model_studio.asking import ask, become, billed, creations, owner, same
 
 TASK, SYNC = "wan2.2-t2i-flash", "qwen-image-2.0"
 Generate = Callable[..., Result]
@@ -65,20 +64,16 @@ def test_a_lost_sync_answer_is_told(generate: Generate, sim: Simulator, fault: s
     assert len(creations(sim)) == 1 and billed(sim) == 1
 
 
-async def new_drawing(studio: Studio, request: ImageRequest) -> Drawing:
-    return await studio._drawing(await studio._api(request.region), request, Waiting(1))
-
-
 def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool, **changes: Any) -> None:
     """Leaves the ledger as a process that was killed with a request on its way; `arrives`: the service has it."""
-    drawing = asyncio.run(new_drawing(studio, ask(model, **changes)))
-    asyncio.run(drawing.sending())
-    if arrives:
-        request = ask(model, **changes)
-        api = asyncio.run(studio._api(request.region))
-        headers = {"X-DashScope-Async": "enable"} if request.endpoint.is_async else {}
-        call = api.call("POST", request.endpoint.path, SHORT, body=request.body, headers=headers)
-        studio._transport._exchange(call)
+
+    async def begin() -> None:
+        paid = await owner(studio, ask(model, **changes))
+        await paid.sending()
+        if arrives:
+            paid.client._exchange(paid.client._creating(paid.request))
+
+    asyncio.run(begin())
 
 
 def test_after_a_kill_the_task_is_found(generate: Generate, sim: Simulator, studio: Studio) -> None:
@@ -93,7 +88,7 @@ def test_after_a_kill_what_cannot_be_found_is_told_once(
     generate: Generate, sim: Simulator, studio: Studio, model: str
 ) -> None:
     kill_while_sending(studio, sim, model, arrives=False)
-    with pytest.raises(errors.SubmissionUncertain, match="An earlier run ended while its request was on the way"):
+    with pytest.raises(errors.SubmissionUncertain, match="its answer is not known"):
         generate(model)
     assert creations(sim) == []
     assert generate(model).info["source"] == "new"
@@ -246,7 +241,7 @@ def test_an_uncertain_end_that_nobody_heard_is_told_by_the_next_run(
     sim.faults.add("http_504", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain):
         asyncio.run(left_while_sending(studio, sim, Waiting(30), SYNC))
-    with pytest.raises(errors.SubmissionUncertain, match="An earlier run ended"):
+    with pytest.raises(errors.SubmissionUncertain, match="its answer is not known"):
         generate(SYNC)
     assert len(creations(sim)) == 1
     assert generate(SYNC).info["source"] == "new"
@@ -277,9 +272,10 @@ def test_cancel_while_an_earlier_task_ends_unpaid_sends_no_new_one(generate: Gen
 def test_what_was_told_is_forgotten_when_it_comes_to_a_good_end(
     generate: Generate, sim: Simulator, studio: Studio, clock: Any
 ) -> None:
-    sim.faults.add("unknown", on="poll", times=1)
+    sim.faults.add("unknown", on="poll")
     with pytest.raises(errors.TaskUnknown):
         generate()
+    sim.faults.clear()
     assert generate().info["source"] == "resumed"
     _, info = asyncio.run(studio._submit(ask(TASK, call_mode="async"), Waiting(30, clock=clock)))
     assert info["source"] == "resumed" and len(creations(sim)) == 1
@@ -303,3 +299,55 @@ def test_an_older_task_of_someone_else_is_not_taken(generate: Generate, sim: Sim
     sim.faults.add("http_502", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain):
         generate(seed=2)
+
+
+# A task of another machine, which the service does not tell apart from ours
+
+WAN26 = "wan2.6-t2i"
+
+
+@pytest.fixture
+def other_machine(environ: dict[str, str], tmp_path: Path) -> Studio:
+    return Studio(tmp_path / "other", environ=environ)
+
+
+def draw_elsewhere(machine: Studio, clock: Any, **changes: Any) -> Result:
+    return asyncio.run(machine._generate(ask(WAN26, prompt="a CAT on a sofa", **changes), Waiting(300, clock=clock)))
+
+
+def test_what_cannot_be_proven_to_be_ours_says_so_in_every_answer(
+    generate: Generate, other_machine: Studio, sim: Simulator, clock: Any
+) -> None:
+    draw_elsewhere(other_machine, clock)
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    first = generate(WAN26, prompt="a DOG in the snow")
+    again = generate(WAN26, prompt="a DOG in the snow")
+    for result in (first, again):
+        assert any("does not say for which prompt it was made" in note for note in result.info["notes"])
+    assert (first.info["source"], again.info["source"]) == ("resumed", "from store")
+    assert first.info["cost"]["amount"] > 0 == again.info["cost"]["amount"]
+
+
+@pytest.mark.parametrize("change", [{"n": 2}, {"aspect_ratio": "16:9"}])
+def test_a_task_of_another_count_or_size_is_not_taken(
+    generate: Generate, other_machine: Studio, sim: Simulator, clock: Any, change: dict[str, Any]
+) -> None:
+    draw_elsewhere(other_machine, clock)
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+        generate(WAN26, prompt="a DOG", **change)
+    result = generate(WAN26, prompt="a DOG", **change)
+    assert result.info["source"] == "new" and result.info["image_count"] == change.get("n", 1)
+
+
+def test_pictures_of_another_size_are_not_kept(
+    generate: Generate, other_machine: Studio, studio: Studio, sim: Simulator, clock: Any
+) -> None:
+    """The answer about the task may tell no size, or a wrong one; the picture does."""
+    sim.faults.add("other_size", times=1, size="960*960")
+    draw_elsewhere(other_machine, clock)
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+        generate(WAN26, prompt="a DOG")
+    assert [entry.files for entry in studio.ledger.recent(10)] == [{}, {}]
+    assert generate(WAN26, prompt="a DOG").info["source"] == "new"

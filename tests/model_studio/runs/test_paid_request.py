@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,12 @@ from typing import Any
 import pytest
 
 from model_studio import errors
-from model_studio.ledger import (
-    DRAWN,
-    FAILED,
-    SENDING,
-    UNCERTAIN,
-    LedgerUnavailable,
-    new_entry,
-)
+from model_studio.ledger import DRAWN, FAILED, SENDING, SUBMITTED, UNCERTAIN, LedgerUnavailable, new_entry, session
+from model_studio.runs import leftovers
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
-from tests.model_studio.asking import ask, creations, same, states
+from tests.model_studio.asking import ask, become, billed, creations, owner, same, set_clock, states
 
 TASK, SYNC = "wan2.2-t2i-flash", "qwen-image-2.0"
 Generate = Callable[..., Result]
@@ -43,8 +39,8 @@ def test_two_equal_runs_at_once_are_one_request(studio: Studio, sim: Simulator) 
 
 def test_who_waited_for_a_request_that_became_uncertain_does_not_send_it_again(studio: Studio, sim: Simulator) -> None:
     """Sending again is for a user who has read the error."""
-    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
-    asked = drawing._asked
+    paid = asyncio.run(owner(studio, ask(SYNC)))
+    asked = paid._asked
     assert asked.fingerprint
 
     async def wait_and_see() -> None:
@@ -56,21 +52,143 @@ def test_who_waited_for_a_request_that_became_uncertain_does_not_send_it_again(s
             studio.ledger.update(entry, state=UNCERTAIN)
         await waiting
 
-    with pytest.raises(errors.SubmissionUncertain, match="Another run sent the same request at the same time"):
+    with pytest.raises(errors.SubmissionUncertain, match="its answer is not known"):
         asyncio.run(wait_and_see())
     assert creations(sim) == []
     assert asyncio.run(studio.generate(ask(SYNC), Waiting(30))).info["source"] == "new"
 
 
 def test_waiting_for_another_run_ends_with_the_time_out(studio: Studio, clock: Any, generate: Generate) -> None:
-    drawing = asyncio.run(new_drawing(studio, ask(SYNC)))
-    assert drawing._asked.fingerprint
-    with studio.ledger.claims.attempt(drawing._asked.fingerprint) as ours:
+    paid = asyncio.run(owner(studio, ask(SYNC)))
+    assert paid._asked.fingerprint
+    with studio.ledger.claims.attempt(paid._asked.fingerprint) as ours:
         assert ours
         with pytest.raises(errors.TaskTimeout, match="Nothing was sent"):
             generate(SYNC, timeout=20)
         with pytest.raises(Interrupted):
             generate(SYNC, cancel_at="waiting for the same request of another run, 3 s")
+
+
+# Consent: queued after the user could read what became of the first
+
+
+@pytest.mark.parametrize("model", [TASK, SYNC])
+def test_runs_that_were_queued_before_the_error_could_be_read_send_nothing(
+    generate: Generate, sim: Simulator, studio: Studio, model: str
+) -> None:
+    sim.faults.add("close_before_answer", on="create")
+    sim.faults.add("http_502", on="list")
+    queued = time.time()
+    for _ in range(5):
+        with pytest.raises(errors.SubmissionUncertain):
+            generate(model, queued=queued)
+    assert len(creations(sim)) == 1
+    become(studio, UNCERTAIN)
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(model, queued=queued)
+    assert len(creations(sim)) == 1
+    sim.faults.clear()
+    sim.faults.add("http_502", on="list")
+    assert generate(model, queued=time.time() + 1).info["source"] == "new"  # it was written down after a moment
+
+
+def test_what_is_told_again_to_those_in_the_queue_does_not_delay_consent(
+    generate: Generate, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "WARNED_AFTER", 60)
+    sim.faults.add("http_502", on="create", times=1)
+    begun = time.time()
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(SYNC, queued=begun)
+    read = time.time()
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(SYNC, queued=begun)
+    assert generate(SYNC, queued=read).info["source"] == "new"
+
+
+def test_a_task_that_the_service_denies_is_bought_once_whatever_is_queued(
+    generate: Generate, sim: Simulator, studio: Studio
+) -> None:
+    sim.faults.add("unknown", on="poll")
+    queued = time.time()
+    for _ in range(4):
+        with pytest.raises(errors.TaskUnknown):
+            generate(n=4, queued=queued)
+    assert len(creations(sim)) == 1
+
+
+# A denial that may pass
+
+
+def test_a_task_is_asked_about_for_minutes_before_it_counts_as_lost(
+    generate: Generate, sim: Simulator, studio: Studio, clock: Any
+) -> None:
+    sim.faults.add("unknown", on="poll", times=6)
+    result = generate(n=4)
+    assert result.info["source"] == "new" and same(result, sim) and billed(sim) == 4
+    sim.faults.add("unknown", on="poll")
+    slept = clock.slept
+    with pytest.raises(errors.TaskUnknown):
+        generate(seed=2)
+    assert leftovers.PATIENCE <= clock.slept - slept < 2 * leftovers.PATIENCE
+
+
+@pytest.mark.parametrize("fault", ["picture_missing", "picture_expired"])
+def test_a_picture_is_asked_for_for_minutes_before_it_counts_as_lost(
+    generate: Generate, sim: Simulator, clock: Any, fault: str
+) -> None:
+    sim.faults.add(fault, times=6)
+    result = generate(SYNC, n=2)
+    assert same(result, sim) and billed(sim) == 2 and result.is_final
+    sim.faults.add(fault)
+    slept = clock.slept
+    with pytest.raises(errors.PictureExpired, match="Queue again to try once more"):
+        generate(SYNC, seed=2)
+    assert leftovers.PATIENCE <= clock.slept - slept < 2 * leftovers.PATIENCE
+
+
+def test_short_runs_add_up_to_the_patience(generate: Generate, sim: Simulator, studio: Studio) -> None:
+    """With a `timeout` of 10 s nothing is given up, until the service has denied the task for minutes."""
+    sim.faults.add("unknown", on="poll")
+    for _ in range(3):
+        with pytest.raises(errors.TaskTimeout, match="UNKNOWN"):
+            generate(timeout=10)
+    assert len(creations(sim)) == 1 and states(studio) == [SUBMITTED]
+    set_clock(studio, leftovers.PATIENCE / 3600)
+    with pytest.raises(errors.TaskUnknown, match="Queue again to try once more"):
+        generate(timeout=10)
+    sim.faults.clear()
+    assert generate(timeout=60).info["source"] == "resumed" and len(creations(sim)) == 1
+
+
+def test_a_clock_that_jumps_ahead_buys_nothing_that_the_service_still_has(
+    generate: Generate, sim: Simulator, studio: Studio, clock: Any
+) -> None:
+    sim.faults.add("stuck_running", on="poll", times=30)
+    with pytest.raises(errors.TaskTimeout):
+        generate(timeout=30, n=4)
+    set_clock(studio, 25)
+    _, info = asyncio.run(studio._submit(ask(TASK, n=4, call_mode="async"), Waiting(60, clock=clock)))
+    assert info["source"] == "resumed"
+    sim.faults.clear()
+    sim.faults.add("unknown", on="poll", times=2)  # and it hesitates
+    assert generate(n=4).info["source"] == "resumed"
+    set_clock(studio, -25)
+    assert generate(n=4).info["source"] == "from store"
+    assert len(creations(sim)) == 1
+
+
+def test_a_clock_that_jumps_ahead_buys_no_picture_whose_link_works(
+    generate: Generate, sim: Simulator, studio: Studio
+) -> None:
+    sim.faults.add("picture_html", times=2)
+    with pytest.raises(errors.PictureBroken):
+        generate(SYNC)
+    set_clock(studio, 25)
+    sim.faults.add("picture_html", times=2)
+    with pytest.raises(errors.PictureBroken):
+        generate(SYNC)
+    assert generate(SYNC).info["source"] == "resumed" and len(creations(sim)) == 1
 
 
 # Money
@@ -95,12 +213,12 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str]
 ) -> None:
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.14"
-    drawing = asyncio.run(new_drawing(studio, ask(TASK, seed=1)))
-    asyncio.run(drawing.sending())
-    asyncio.run(drawing.refused())  # by a limit: it would be sent again
+    paid = asyncio.run(owner(studio, ask(TASK, seed=1)))
+    asyncio.run(paid.sending())
+    asyncio.run(paid.refused())  # by a limit: it would be sent again
     generate(seed=2)
     with pytest.raises(errors.BudgetReached):
-        asyncio.run(drawing.sending())
+        asyncio.run(paid.sending())
     assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
 
 
@@ -110,7 +228,7 @@ def test_after_a_damage_the_sum_of_the_day_is_not_known_and_a_budget_refuses(
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 10"
     generate()
     studio.ledger.database.file.write_bytes(b"no database" * 1000)
-    with pytest.raises(errors.ConfigurationError, match="damaged today"):
+    with pytest.raises(errors.ConfigurationError, match="damaged or deleted today"):
         generate(seed=2)
     assert len(creations(sim)) == 1
     del environ["MODEL_STUDIO_DAILY_BUDGET"]
