@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .account import settings
-from .account.credentials import find_key
-from .account.regions import api_host
+from .account.credentials import ApiKey, find_key
+from .account.regions import ApiHost, api_host
 from .errors import InvalidRequest, TasksRefused
 from .ledger import Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
@@ -29,10 +29,10 @@ from .runs.collecting import collect
 from .runs.drawing import Drawing, Outcome
 from .runs.pictures import Picture
 from .service import key_check, tasks
-from .service.api import Api
+from .service.client import Client
+from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
-from .service.transport import Transport
 from .threads import file_work, in_time
 from .waiting import Waiting
 from .words import Text
@@ -55,10 +55,13 @@ class Studio:
     """
 
     def __init__(
-        self, folder: Path, transport: Transport | None = None, environ: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        exchange: Callable[[Call], Answer] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
-        self._transport = transport or Transport()
+        self._exchange = exchange or Exchange()
         self._environ = os.environ if environ is None else environ
         self._background = Background()
         self._pacer = Pacer()
@@ -125,7 +128,7 @@ class Studio:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""
 
         async def check(own: Waiting) -> KeyCheck:
-            return await key_check.check(self._transport, await self._api(region), own)
+            return await key_check.check(await self._client(region), own)
 
         return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
 
@@ -157,7 +160,7 @@ class Studio:
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
-            drawing = await self._drawing(await self._api(request.region), request, waiting)
+            drawing = await self._drawing(await self._client(request.region), request, waiting)
             entry, source = await drawing.submit()
         assert entry.task_id is not None
         told = {
@@ -175,12 +178,12 @@ class Studio:
 
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
-            api = await self._api(region)
+            client = await self._client(region)
             session = self._session()
-            found = await collect(self._transport, api, task_ids, session, waiting)
+            found = await collect(client, task_ids, session, waiting)
         told = {
             "model": info.joined(entry.asked.model for entry in found.entries) or None,
-            "region": api.host.region,
+            "region": client.host.region,
             "request_id": info.joined(entry.request_id for entry in found.entries),
             "task_id": ", ".join(task_ids),
             "size": info.sizes(found.pictures),
@@ -195,11 +198,11 @@ class Studio:
 
     async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[ImageRequest, Outcome, Drawing]:
         """The request as it was sent in the end, and what came of it."""
-        api = await self._api(request.region)
-        access = (_digest(api), request.region, request.model.ids[request.region])
+        client = await self._client(request.region)
+        access = (_digest(client.key), request.region, request.model.ids[request.region])
         if access in self._sync_only and request.other_endpoint:
             request = request.by_sync_call()
-        drawing = await self._drawing(api, request, waiting)
+        drawing = await self._drawing(client, request, waiting)
         try:
             return request, await drawing.draw(), drawing
         except TasksRefused as refusal:
@@ -209,19 +212,19 @@ class Studio:
         self._sync_only.add(access)
         return await self._draw(request, waiting)
 
-    async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
+    async def _drawing(self, client: Client, request: ImageRequest, waiting: Waiting) -> Drawing:
         session = self._session()
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(
-            _digest(api),
+            _digest(client.key),
             request.region,
             request.model.ids[request.region],
             pace.limit(request.model, request.region),
             fixed=pace.is_own(request.model),
         )
         allowed = budget.guard(settings.daily_budget(self._environ), request)
-        account = await session.account(api.key.value)
-        return Drawing(self._transport, api, request, account, session, gate, allowed, waiting)
+        account = await session.account(client.key.value)
+        return Drawing(client, request, account, session, gate, allowed, waiting)
 
     def _session(self) -> LedgerSession:
         environ = self._environ
@@ -231,13 +234,14 @@ class Studio:
             file_work(_tidy, self.ledger, rules)
         return LedgerSession(self.ledger, rules)
 
-    async def _api(self, region: str) -> Api:
-        api = await asyncio.wrap_future(file_work(self._access, region))
-        return replace(api, queries=self._pacer.queries(_digest(api), settings.pace(self._environ).limits_queries))
+    async def _client(self, region: str) -> Client:
+        host, key = await asyncio.wrap_future(file_work(self._access, region))
+        queries = self._pacer.queries(_digest(key), settings.pace(self._environ).limits_queries)
+        return Client(host, key, self._exchange, queries)
 
-    def _access(self, region: str) -> Api:
+    def _access(self, region: str) -> tuple[ApiHost, ApiKey]:
         host = api_host(region, self._environ, self._folder)
-        return Api(host, find_key(host.region, self._environ, self._folder))
+        return host, find_key(host.region, self._environ, self._folder)
 
 
 def _tidy(ledger: Ledger, rules: Rules) -> None:
@@ -245,6 +249,6 @@ def _tidy(ledger: Ledger, rules: Rules) -> None:
         ledger.tidy(rules.store_limit, rules.store_days)
 
 
-def _digest(api: Api) -> str:
+def _digest(key: ApiKey) -> str:
     """Tells accounts apart within this process; keys do not lie about in tables."""
-    return hashlib.sha256(api.key.value.encode()).hexdigest()
+    return hashlib.sha256(key.value.encode()).hexdigest()

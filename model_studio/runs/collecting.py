@@ -11,9 +11,8 @@ from ..ledger import DRAWN, FAILED, LOST, Asked, Entry
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service import tasks
 from ..service.answers import TaskAnswer
-from ..service.api import Api
+from ..service.client import Client
 from ..service.polling import Polling
-from ..service.transport import Transport
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import gallery, info, lookup
@@ -32,18 +31,16 @@ class Collection:
     drawing_seconds: float = 0.0
 
 
-async def collect(
-    transport: Transport, api: Api, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting
-) -> Collection:
+async def collect(client: Client, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting) -> Collection:
     """Waits for the tasks and brings their pictures, in the order of the ids.
 
     Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
     """
-    account, known = await _recall(api, task_ids, session, waiting)
+    account, known = await _recall(client, task_ids, session, waiting)
     stored = [task_id for task_id in task_ids if session.rules.reuse and task_id in known and known[task_id].is_stored]
     asked = [task_id for task_id in task_ids if task_id not in stored]
     collection = Collection()
-    polling = Polling(transport, api, asked)
+    polling = Polling(client, asked)
     late: TaskTimeout | None = None
     if asked:
         try:
@@ -57,11 +54,11 @@ async def collect(
     for task_id in (*stored, *answers) if late else task_ids:
         try:
             if task_id in answers:
-                entry = await _settle(answers[task_id], task_id, api, account, session)
+                entry = await _settle(answers[task_id], task_id, client, account, session)
             else:
                 entry = known[task_id]
             store = StoredPictures(session, entry)
-            got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, store)
+            got, notes = await gallery.fetch(client, entry.drawn, waiting, store)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
             if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
@@ -77,7 +74,7 @@ async def collect(
     heard = collection.errors if collection.pictures else collection.errors[:1]
     if told := [task_id for task_id, error in lost.items() if error in heard]:
         for entry in (await session.by_tasks(told)).values():
-            if _is_ours(entry, api, account) and not waiting.abandoned:
+            if _is_ours(entry, client, account) and not waiting.abandoned:
                 session.tell(entry, LOST)
     if not collection.pictures:
         raise collection.errors[0]
@@ -85,7 +82,7 @@ async def collect(
 
 
 async def _recall(
-    api: Api, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting
+    client: Client, task_ids: Sequence[str], session: LedgerSession, waiting: Waiting
 ) -> tuple[str, dict[str, Entry]]:
     """The account, and the records that there are of the tasks.
 
@@ -93,7 +90,7 @@ async def _recall(
     """
 
     async def read() -> tuple[str, dict[str, Entry]]:
-        return await session.account(api.key.value), await session.by_tasks(task_ids)
+        return await session.account(client.key.value), await session.by_tasks(task_ids)
 
     try:
         return await waiting.result(asyncio.ensure_future(read()))
@@ -102,12 +99,12 @@ async def _recall(
 
 
 async def _settle(
-    answer: TaskAnswer | ServiceError, task_id: str, api: Api, account: str, session: LedgerSession
+    answer: TaskAnswer | ServiceError, task_id: str, client: Client, account: str, session: LedgerSession
 ) -> Entry:
     """Writes down what the service says of a task. Raises the error for which there are no pictures."""
     if isinstance(answer, ServiceError):
         raise answer
-    error = tasks.failure(answer, task_id, api.host.region)
+    error = tasks.failure(answer, task_id, client.host.region)
     if isinstance(error, TaskUnknown):
         raise error
     if answer.other_work and not answer.drawn.links:
@@ -118,7 +115,7 @@ async def _settle(
                 "hours."
             ),
         )
-    entry = await session.found(Asked(account, api.host.region), task_id)
+    entry = await session.found(Asked(account, client.host.region), task_id)
     if lookup.contradicts(entry, answer):
         await session.give_back(entry)
         raise TaskUnknown(
@@ -140,6 +137,6 @@ async def _settle(
     )
 
 
-def _is_ours(entry: Entry, api: Api, account: str) -> bool:
+def _is_ours(entry: Entry, client: Client, account: str) -> bool:
     """Whether the service was asked where the task is: elsewhere it is unknown, and still not lost."""
-    return (entry.asked.region, entry.asked.account) == (api.host.region, account)
+    return (entry.asked.region, entry.asked.account) == (client.host.region, account)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..account.regions import ApiHost
 from ..errors import (
     ModelStudioError,
     NoPictures,
@@ -28,11 +29,11 @@ from ..ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, 
 from ..ledger.session import LedgerSession, StoredPictures
 from ..request import ImageRequest
 from ..service import tasks
-from ..service.answers import Drawn, TaskAnswer, read_task
-from ..service.api import Api
+from ..service.answers import Drawn, TaskAnswer
+from ..service.client import UNCERTAIN_ADVICE, Client
 from ..service.pacer import Gate
 from ..service.polling import Polling
-from ..service.transport import UNCERTAIN_ADVICE, Transport
+from ..service.retries import Resends
 from ..waiting import Interrupted, Waiting
 from ..words import Text, money
 from . import gallery, info, lookup
@@ -59,10 +60,10 @@ class Gone(Exception):
     """What an earlier run paid for cannot be had any more, and the user knows: the request may be sent anew."""
 
 
-def fingerprint(api: Api, account: str, request: ImageRequest) -> str:
+def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
     """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
-    where = api.host.base_url if api.host.replaced else api.host.region
-    told = json.dumps([where, api.host.region, account, request.identity], sort_keys=True)
+    where = host.base_url if host.replaced else host.region
+    told = json.dumps([where, host.region, account, request.identity], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -71,8 +72,7 @@ class Drawing:
 
     def __init__(
         self,
-        transport: Transport,
-        api: Api,
+        client: Client,
         request: ImageRequest,
         account: str,
         session: LedgerSession,
@@ -80,19 +80,17 @@ class Drawing:
         allowed: Callable[[Mapping[str, float]], None] | None,
         waiting: Waiting,
     ) -> None:
-        self.gate = gate
-        self._transport = transport
-        self._api = api
+        self.resends = Resends(gate, waiting)
+        self._client = client
         self._request = request
         self._session = session
         self._allowed = allowed
         self._waiting = waiting
         self._began = session.ledger.now()
-        self._turn = 0.0  # when the last submission got its turn at the gate
         self._entry: Entry | None = None
         self._superseded: Entry | None = None
         self._notes: list[Text] = []
-        self._fingerprint = fingerprint(api, account, request)
+        self._fingerprint = fingerprint(client.host, account, request)
         self._asked = Asked(
             account=account,
             region=request.region,
@@ -133,10 +131,9 @@ class Drawing:
     def notes(self) -> list[Text]:
         return [*self._notes, *self._session.notes]
 
-    # The two halves of a submission's account, for the transport.
+    # The two halves of a submission's account, for the client.
 
     async def sending(self) -> None:
-        self._turn = self._waiting.clock.now()
         self._entry = await self._session.begin(self._asked, self._allowed, refused=self._entry)
         if self._waiting.interrupted():
             await self.refused()
@@ -190,7 +187,7 @@ class Drawing:
             self._superseded = None
 
     async def _look_up(self, entry: Entry) -> Entry | None:
-        found = await lookup.adopt(self._transport, self._api, entry, self._session, self._waiting)
+        found = await lookup.adopt(self._client, entry, self._session, self._waiting)
         if found:
             log.info("Task %s was found in the account's list; the answer to its submission was lost.", found.task_id)
             self._entry = found
@@ -230,9 +227,12 @@ class Drawing:
     async def _draw_anew(self) -> Outcome:
         self._entry = None
         if not self._request.endpoint.is_async:
-            about = self._request.model.typical_seconds
-            return await self._finish(read_task(await self._create(about)), info.NEW)
-        async with self.gate.place(self._waiting):
+            try:
+                drawn = await self._client.create(self._request, self, self._waiting)
+            except SubmissionUncertain as error:
+                raise await self._unanswered(error) from None
+            return await self._finish(drawn, info.NEW)
+        async with self.resends.gate.place(self._waiting):
             answer = await self._draw_by_task()
         return await self._finish(answer, info.NEW)
 
@@ -243,36 +243,29 @@ class Drawing:
                 return await self._await_task(info.NEW)
             except Throttled as error:
                 # The task was accepted and then refused by a limit: unpaid, like a 429.
-                if not error.retryable or self._waiting.clock.now() >= self._waiting.deadline:
-                    raise
-                self.gate.refused(None, self._turn, self._waiting.clock.now())
+                await self.resends.after(error)
                 self._waiting.stop_when_left()
 
     async def _submit(self) -> Entry:
         self._entry = None
-        submitted = read_task(await self._create())
-        entry = await self._update(state=SUBMITTED, task_id=submitted.task_id, request_id=submitted.request_id)
+        try:
+            answer = await self._client.create(self._request, self, self._waiting)
+            entry = await self._update(state=SUBMITTED, task_id=answer.task_id, request_id=answer.request_id)
+        except SubmissionUncertain as error:
+            assert self._entry is not None
+            found = await self._look_up(self._entry)
+            if found is None:
+                raise await self._unanswered(error) from None
+            entry = found
         await self._retire()
         asked = self._asked
         log.info("Submitted task %s (%s, n=%d, %s).", entry.task_id, asked.model, asked.n, asked.region)
         return entry
 
-    async def _create(self, about: float | None = None) -> dict[str, object]:
-        """The answer to the creating request. An uncertain one of a task is looked up in the account's list."""
-        request = self._request
-        try:
-            body = await self._transport.create(
-                self._api, request.endpoint, request.body, self._waiting, submission=self, about=about
-            )
-            if request.endpoint.is_async and not tasks.is_id(read_task(body).task_id):
-                raise SubmissionUncertain(Text("The service took the request but gave no task id."))
-            return body
-        except SubmissionUncertain as error:
-            assert self._entry is not None
-            if request.endpoint.is_async and (found := await self._look_up(self._entry)):
-                return {"output": {"task_id": found.task_id}, "request_id": found.request_id}
-            await self._update(request_id=error.request_id)
-            raise self._uncertain(error.what, error) from None
+    async def _unanswered(self, error: SubmissionUncertain) -> SubmissionUncertain:
+        """The error of a submission of which nobody knows what became."""
+        await self._update(request_id=error.request_id)
+        return self._uncertain(error.what, error)
 
     def _uncertain(self, what: Text, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
         """Says what may have been billed, once; queued again after that, the request is sent anew."""
@@ -294,7 +287,7 @@ class Drawing:
         """The last answer about the task. Left by Cancel while it may be PENDING, it is canceled at the service."""
         assert self._entry is not None and self._entry.task_id is not None
         task_id = self._entry.task_id
-        polling = Polling(self._transport, self._api, [task_id], self._request.model.typical_seconds)
+        polling = Polling(self._client, [task_id], self._request.model.typical_seconds)
         first_pause = tasks.poll_delay(0) if source == info.NEW else 0
         while True:
             try:
@@ -308,7 +301,7 @@ class Drawing:
                 first_pause = 0
         if isinstance(answer, ModelStudioError):
             raise answer.with_ids(task_id=task_id)
-        if error := tasks.failure(answer, task_id, self._api.host.region):
+        if error := tasks.failure(answer, task_id, self._client.host.region):
             if isinstance(error, TaskUnknown):
                 self._lost(error)
             else:
@@ -334,7 +327,7 @@ class Drawing:
     async def _withdraw(self, entry: Entry) -> None:
         """Cancels a task at the service that may not have begun. Raises Interrupted if that worked; else it goes on."""
         self._waiting.never_stop()
-        if entry.task_id and await self._transport.withdraw(self._api, entry.task_id, self._waiting):
+        if entry.task_id and await self._client.cancel(entry.task_id, self._waiting):
             log.info("Task %s was canceled before it ran; it is not billed.", entry.task_id)
             await self._update(state=FAILED, billed=0)
             raise Interrupted
@@ -365,9 +358,7 @@ class Drawing:
         self._waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
         store = StoredPictures(self._session, entry)
         try:
-            got, notes = await gallery.fetch(
-                self._transport, self._api.host, drawn or entry.drawn, self._waiting, store
-            )
+            got, notes = await gallery.fetch(self._client, drawn or entry.drawn, self._waiting, store)
         except ModelStudioError as error:
             if isinstance(error, PictureExpired) or (isinstance(error, NoPictures) and entry.state != FAILED):
                 self._lost(error)

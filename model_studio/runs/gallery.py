@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from ..account.regions import ApiHost
 from ..errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from ..ledger.session import StoredPictures
 from ..service import links
 from ..service.answers import Drawn, one_line
-from ..service.transport import Transport
+from ..service.client import Client
 from ..threads import start
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
@@ -20,7 +19,7 @@ PATIENCE = 180  # seconds at least for downloads, however much of the user's tim
 
 
 async def fetch(
-    transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, store: StoredPictures
+    client: Client, drawn: Drawn, waiting: Waiting, store: StoredPictures
 ) -> tuple[list[Picture], list[Text]]:
     """The pictures in the service's order, and notes on those that cannot be had. What is fetched is kept first.
 
@@ -53,7 +52,7 @@ async def fetch(
             return kept
         tell()
         try:
-            picture, content = await _download(transport, host, link, waiting)
+            picture, content = await _download(client, link, waiting)
         except PictureError as error:
             return error
         await store.put(number, content)
@@ -86,18 +85,16 @@ async def _kept(store: StoredPictures, number: int, waiting: Waiting) -> Picture
         return None  # damaged on our disk: it is fetched again
 
 
-async def _download(
-    transport: Transport, host: ApiHost, link: str, waiting: Waiting
-) -> tuple[Picture | PictureUnreadable, bytes]:
+async def _download(client: Client, link: str, waiting: Waiting) -> tuple[Picture | PictureUnreadable, bytes]:
     """Downloads and decodes; a damaged file is fetched a second time."""
-    address = links.check_link(link, host)
+    address = links.check_link(link, client.host)
     shown = links.host_of(address)
     try:
-        content = await transport.picture(address, waiting)
+        content = await client.picture(address, waiting)
         try:
             return await waiting.run(_decode, content, shown), content
         except PictureBroken:
-            content = await transport.picture(address, waiting)
+            content = await client.picture(address, waiting)
             return await waiting.run(_decode, content, shown), content
     except DeadlinePassed:
         raise links.unreachable(shown, Text("the time is over")) from None

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import ServiceError
 from ..ledger import Entry
 from ..ledger.session import LedgerSession
-from ..service.answers import TaskAnswer, text
-from ..service.api import Api
-from ..service.tasks import is_id
-from ..service.transport import Transport
+from ..service.answers import TaskAnswer
+from ..service.client import Client
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 
@@ -21,10 +17,9 @@ PATIENCE = 60
 # submission may have waited in its connection for as long as its time-out.
 BEFORE, AFTER = 10, 60
 MAX_PAGES = 5
-PAGE_SIZE = 50
 
 
-async def adopt(transport: Transport, api: Api, entry: Entry, session: LedgerSession, waiting: Waiting) -> Entry | None:
+async def adopt(client: Client, entry: Entry, session: LedgerSession, waiting: Waiting) -> Entry | None:
     """The record with the task of its submission, if nothing else can be it; else None. Raises Interrupted.
 
     It must be of the model and the time, and of no other record. While another submission of the model that was sent
@@ -35,7 +30,7 @@ async def adopt(transport: Transport, api: Api, entry: Entry, session: LedgerSes
         waiting.tell(Text("looking for the task in the account's list"))
         try:
             await waiting.sleep(pause)
-            possible = await _candidates(transport, api, entry, session, waiting)
+            possible = await _candidates(client, entry, session, waiting)
         except (ServiceError, DeadlinePassed):
             return None
         unsettled = await session.unsettled(entry, within=BEFORE + AFTER)
@@ -58,32 +53,16 @@ def contradicts(entry: Entry, answer: TaskAnswer) -> bool:
     )
 
 
-async def _candidates(
-    transport: Transport, api: Api, entry: Entry, session: LedgerSession, waiting: Waiting
-) -> list[str]:
+async def _candidates(client: Client, entry: Entry, session: LedgerSession, waiting: Waiting) -> list[str]:
     """Ids of tasks that no record has, of the model, made about when the submission was sent."""
     ids: list[str] = []
-    for page in range(1, MAX_PAGES + 1):
-        query = f"/tasks/?model_name={entry.asked.model}&page_no={page}&page_size={PAGE_SIZE}"
-        body, service_now = await transport.read_dated(api, query, waiting)
+    for number in range(1, MAX_PAGES + 1):
+        page = await client.listed(entry.asked.model or "", number, waiting)
         # The service's clock, and ours only for the seconds that have passed: neither needs to be right.
-        sent = (service_now or session.ledger.now()) - (session.ledger.now() - entry.sent)
-        rows = [row for row in _rows(body) if row.get("model_name") == entry.asked.model]
-        for row in rows:
-            made = row.get("gmt_create")
-            if isinstance(made, int | float) and (sent - BEFORE) * 1000 <= made <= (sent + AFTER) * 1000:
-                task_id = text(row.get("task_id"))
-                if is_id(task_id) and await session.by_task(task_id) is None:
-                    ids.append(task_id)
-        if not rows or page >= _number(body.get("total_page")):
+        sent = (page.now or session.ledger.now()) - (session.ledger.now() - entry.sent)
+        for task in page.tasks:
+            if sent - BEFORE <= task.made <= sent + AFTER and await session.by_task(task.task_id) is None:
+                ids.append(task.task_id)
+        if page.is_last:
             break
     return ids
-
-
-def _rows(body: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = body.get("data")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0

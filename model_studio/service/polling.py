@@ -9,9 +9,8 @@ from ..errors import ServiceError
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import tasks
-from .answers import TaskAnswer, read_task
-from .api import Api
-from .transport import Transport
+from .answers import TaskAnswer
+from .client import Client
 
 
 class Polling:
@@ -20,9 +19,8 @@ class Polling:
     `about`: seconds that such a task usually runs, for the progress text.
     """
 
-    def __init__(self, transport: Transport, api: Api, task_ids: Sequence[str], about: float | None = None) -> None:
-        self._transport = transport
-        self._api = api
+    def __init__(self, client: Client, task_ids: Sequence[str], about: float | None = None) -> None:
+        self._client = client
         self._about = about
         self._answers: dict[str, TaskAnswer | ServiceError | None] = dict.fromkeys(task_ids)
 
@@ -63,7 +61,7 @@ class Polling:
 
     async def _ask(self, task_id: str, waiting: Waiting) -> None:
         try:
-            answer = read_task(await self._transport.read(self._api, f"/tasks/{task_id}", waiting))
+            answer = await self._client.task(task_id, waiting)
             if answer.task_id in ("", task_id):  # else it is of another task, and tells nothing of this one
                 self._answers[task_id] = answer
         except ServiceError as error:

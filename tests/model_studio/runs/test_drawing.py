@@ -29,7 +29,6 @@ from model_studio.ledger import (
 from model_studio.request import ImageRequest
 from model_studio.runs import pictures
 from model_studio.runs.drawing import Drawing
-from model_studio.service.transport import SHORT
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
@@ -432,7 +431,7 @@ def test_a_lost_sync_answer_is_told(generate: Generate, sim: Simulator, fault: s
 
 
 async def new_drawing(studio: Studio, request: ImageRequest) -> Drawing:
-    return await studio._drawing(await studio._api(request.region), request, Waiting(1))
+    return await studio._drawing(await studio._client(request.region), request, Waiting(1))
 
 
 def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool, **changes: Any) -> None:
@@ -441,10 +440,8 @@ def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool
     asyncio.run(drawing.sending())
     if arrives:
         request = ask(model, **changes)
-        api = asyncio.run(studio._api(request.region))
-        headers = {"X-DashScope-Async": "enable"} if request.endpoint.is_async else {}
-        call = api.call("POST", request.endpoint.path, SHORT, body=request.body, headers=headers)
-        studio._transport._exchange(call)
+        client = asyncio.run(studio._client(request.region))
+        client._exchange(client._creating(request))
 
 
 def test_after_a_kill_the_task_is_found(generate: Generate, sim: Simulator, studio: Studio) -> None:
