@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 
-from .exchange import Answer, is_number
+from .exchange import Answer, http_date, is_number
 
 FIRST_PAUSE = 1.0  # seconds, doubled with each try
 LONGEST_PAUSE = 8.0
 LONGEST_PAUSE_PER_MINUTE = 30.0  # where the limit is one of minutes
-LONGEST_RETRY_AFTER = 120
+LONGEST_RETRY_AFTER = 24 * 3600.0
 
 
 def doubled(tries: int, longest: float = LONGEST_PAUSE) -> float:
@@ -19,6 +20,15 @@ def doubled(tries: int, longest: float = LONGEST_PAUSE) -> float:
 
 
 def retry_after(answer: Answer) -> float:
-    """Seconds the service asks to wait, 0 where it asks for nothing or nothing sane."""
+    """Seconds the service asks to wait, at most a day; 0 where it asks for nothing or nothing sane.
+
+    Seconds or a date (RFC 9110), which counts by the service's own clock where the answer tells it.
+    """
     asked = answer.headers.get("Retry-After", "")
-    return float(asked) if is_number(asked) and int(asked) <= LONGEST_RETRY_AFTER else 0.0
+    if is_number(asked):
+        return min(float(asked), LONGEST_RETRY_AFTER)
+    until = http_date(asked)
+    if until is None:
+        return 0.0
+    now = http_date(answer.headers.get("Date", ""))
+    return min(max(until - (time.time() if now is None else now), 0.0), LONGEST_RETRY_AFTER)

@@ -222,7 +222,8 @@ class Client:
         if found.verdict == "good" or is_id(found.task.task_id):
             return found.task  # whatever else it says: asking about that task costs nothing
         if may_be_done(found.verdict):
-            found.verdict.advice = ""  # it could say that nothing was billed
+            if not found.verdict.may_be_billed:
+                found.verdict.advice = ""  # it could say that nothing was billed
             raise _uncertain(found.verdict.text, answer).with_ids(request_id=found.verdict.request_id)
         raise found.verdict
 

@@ -97,7 +97,7 @@ class Gate:
 
         Or a task that it had taken was refused later on; there is no `answer` then.
 
-        They are what the service asks for if that is sane; else they double with each refusal in a row, with jitter. A
+        They are what the service asks for; else they double with each refusal in a row, with jitter. A
         request that was sent before a pause began tells nothing about that pause, and doubles nothing.
         """
         asked = retry_after(answer) if answer else 0.0

@@ -7,10 +7,13 @@ retryable), by the service or by something in between. Reading is free and repea
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
 from ..errors import ConnectionFailed, GatewayAnswered, ModelStudioError, ServiceError, ServiceFault, Throttled
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
-from .backoff import doubled
+from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
 from .exchange import Answer
 from .pacer import Gate
 
@@ -24,18 +27,17 @@ class Resends:
         self.gate = gate
         self._waiting = waiting
         self._turn = 0.0  # when the last try got its turn at the gate
-        self._tries = 0
+        self._troubles: Counter[type[ModelStudioError]] = Counter()  # each kind of trouble has tries of its own
         self._first_refused: float | None = None  # when a limit began to refuse it
 
     async def turn(self) -> None:
         """Waits until the next try may be sent; no time-out runs meanwhile. Raises Interrupted."""
         self._turn = await self.gate.turn(self._waiting)
-        self._tries += 1
 
     def accepted(self, answer: Answer) -> None:
         """The service took the last try."""
         self._first_refused = None
-        self._tries = 0
+        self._troubles.clear()
         self.gate.accepted(answer, self._turn)
 
     async def after(self, error: ModelStudioError, answer: Answer | None = None) -> None:
@@ -59,12 +61,22 @@ class Resends:
             return
         self._first_refused = self._first_refused or now
         pause = self.gate.refused(answer, self._turn, now)
-        if not error.retryable or now + pause >= self._first_refused + self._waiting.timeout:
+        if not error.retryable:
+            raise error
+        if now + pause >= self._first_refused + self._waiting.timeout:
+            if pause > LONGEST_PAUSE_PER_MINUTE:  # so the service asked for it, now or a moment ago
+                error.advice = Text(
+                    "The service asks to wait {time} before the next request. {advice}",
+                    time=_in_words(pause),
+                    advice=error.advice,
+                )
             raise error
 
     async def _after_fault(self, error: ModelStudioError) -> None:
-        pause = doubled(self._tries)
-        last = self._tries >= CREATE_TRIES or self._waiting.clock.now() + pause >= self._waiting.deadline
+        self._troubles[type(error)] += 1
+        tries = self._troubles[type(error)]
+        pause = doubled(tries)
+        last = tries >= CREATE_TRIES or self._waiting.clock.now() + pause >= self._waiting.deadline
         if last or not _is_passing_fault(error):
             raise error
         self._waiting.tell(Text("trying again"))
@@ -84,13 +96,26 @@ def _is_passing_fault(error: ModelStudioError) -> bool:
 def may_be_done(error: ServiceError) -> bool:
     """Whether a creating request may have been done although the service tells of a fault.
 
-    So it is with a code that is in no list, where nobody knows. Under a status of 400 to 499 it was not: the service
-    refused it.
+    So it is where the service broke it off, and with a code that is in no list, where nobody knows. Under a status of
+    400 to 499 such a code says that it was not: the service refused it.
     """
+    if error.may_be_billed:
+        return True
     status = error.http_status or 0
     return isinstance(error, ServiceFault | Throttled) and not error.retryable and not 400 <= status < 500
 
 
 def is_passing(answer: Answer, error: ServiceError | None = None) -> bool:
     """Whether the same question, which is free, may be answered later. `error`: what the answer says."""
-    return answer.status == 429 or answer.status >= 500 or (error is not None and error.retryable)
+    passes = error is not None and (error.retryable or error.may_be_billed)
+    return answer.status == 429 or answer.status >= 500 or passes
+
+
+def _in_words(seconds: float) -> Text:
+    """A time that is not shorter than it is."""
+    if seconds <= 120:
+        return Text("{seconds} s", seconds=math.ceil(seconds))
+    minutes = math.ceil(seconds / 60)
+    if minutes < 120:
+        return Text("{minutes} min", minutes=minutes)
+    return Text("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
