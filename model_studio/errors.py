@@ -18,7 +18,6 @@ ModelStudioError
 │   ├── ModelNotFound
 │   ├── Throttled
 │   └── ServiceFault        a fault on the service's side
-├── UnexpectedAnswer        an answer of no known shape
 ├── NoPictures              finished, but without a single picture
 ├── TaskError
 │   ├── TaskCanceled
@@ -122,11 +121,24 @@ class SubmissionUncertain(ModelStudioError):
 
 
 class ServiceError(ModelStudioError):
-    """The service refused, with a code. `retryable`: the same request may work later, and was not billed."""
+    """The service refused, with a code.
 
-    def __init__(self, what: Text, advice: Text | Literal[""] = "", *, retryable: bool = False, **facts: Any) -> None:
+    retryable      the same request may work later, and was not billed
+    may_be_billed  as the answer to a creating request: nobody knows whether it was drawn and billed all the same
+    """
+
+    def __init__(
+        self,
+        what: Text,
+        advice: Text | Literal[""] = "",
+        *,
+        retryable: bool = False,
+        may_be_billed: bool = False,
+        **facts: Any,
+    ) -> None:
         super().__init__(what, advice, **facts)
         self.retryable = retryable
+        self.may_be_billed = may_be_billed
 
 
 class AuthenticationFailed(ServiceError):
@@ -163,10 +175,6 @@ class Throttled(ServiceError):
 
 class ServiceFault(ServiceError):
     """A fault on the service's side."""
-
-
-class UnexpectedAnswer(ModelStudioError):
-    """An answer of no known shape."""
 
 
 class NoPictures(ModelStudioError):

@@ -17,7 +17,10 @@ from ..words import Text
 class Row:
     """One code, and templates of Texts that may name the {region}.
 
-    `says`: only where the service's message contains this. `retryable`: refused unpaid, may work later.
+    says           only where the service's message contains this
+    retryable      refused unpaid, may work later
+    may_be_billed  the service ended the call itself, and nobody has seen whether such a drawing is billed; of a FAILED
+                   task, which is not billed, it says nothing
     """
 
     code: str
@@ -25,6 +28,7 @@ class Row:
     what: str
     advice: str
     retryable: bool = False
+    may_be_billed: bool = False
     says: str = ""
 
 
@@ -323,7 +327,7 @@ TABLE: tuple[Row, ...] = (
         errors.ServiceFault,
         "The sync call took the service longer than its 300 seconds.",
         "Set call_mode to async where the model allows it, or ask for fewer or smaller pictures.",
-        retryable=True,
+        may_be_billed=True,
     ),
     Row(
         "RewriteFailed",
@@ -365,6 +369,7 @@ def service_error(
         Text('{what} It says: "{message}"', what=what, message=message.strip()) if message.strip() else what,
         Text(row.advice, **names),
         retryable=row.retryable,
+        may_be_billed=row.may_be_billed,
         code=code or None,
         http_status=http_status,
         request_id=request_id or None,

@@ -53,6 +53,7 @@ class TaskAnswer:
     code: str
     message: str
     drawn: Drawn
+    size: str  # of the pictures, `W*H`; empty where it does not tell
     times: dict[str, str]  # submit_time, scheduled_time, end_time as the service writes them (UTC+8)
     other_work: Text | Literal[""] = ""
 
@@ -67,9 +68,18 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
         code=one_line(output.get("code")),
         message=one_line(output.get("message")),
         drawn=read_drawn(output),
+        size=_size(_dict(body.get("usage"))),
         times={name: time for name, time in times.items() if time},
         other_work=_other_work(output),
     )
+
+
+def _size(usage: dict[str, Any]) -> str:
+    """In one text, or as width and height, by the model (API references)."""
+    if size := identifier(usage.get("size")):
+        return size
+    width, height = usage.get("width"), usage.get("height")
+    return f"{width}*{height}" if isinstance(width, int) and isinstance(height, int) else ""
 
 
 def read_drawn(output: Any) -> Drawn:
@@ -90,7 +100,7 @@ def read_drawn(output: Any) -> Drawn:
         for item in content:
             _add(links, item.get("image"))
             _add(prompts if has_picture else said, item.get("text"))
-    for result in _dicts(output.get("results")):
+    for result in dicts(output.get("results")):
         _add(links, result.get("url"))
         _add(asked, result.get("orig_prompt"))
         _add(prompts, result.get("actual_prompt"))
@@ -103,14 +113,14 @@ def read_drawn(output: Any) -> Drawn:
 
 def _other_work(output: dict[str, Any]) -> Text | Literal[""]:
     """By the fields in which other models put their links: video, speech and its recognition (API references, SDK)."""
-    places = [output, *(_dict(output.get(name)) for name in ("result", "results")), *_dicts(output.get("results"))]
+    places = [output, *(_dict(output.get(name)) for name in ("result", "results")), *dicts(output.get("results"))]
     places += [item for content in _contents(output) for item in content]
     return next((work for name, work in _OTHER_WORK.items() if any(place.get(name) for place in places)), "")
 
 
 def _contents(output: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """The items of each choice."""
-    return [_dicts(_dict(choice.get("message")).get("content")) for choice in _dicts(output.get("choices"))]
+    return [dicts(_dict(choice.get("message")).get("content")) for choice in dicts(output.get("choices"))]
 
 
 def _add(texts: list[str], value: Any) -> None:
@@ -122,7 +132,7 @@ def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
+def dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

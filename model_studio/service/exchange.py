@@ -1,4 +1,4 @@
-"""One HTTP exchange: send, receive, or say how far it got. Repeating is transport's business.
+"""One HTTP exchange: send, receive, or say how far it got. Repeating is the client's business.
 
 Blocking; runs in a thread, which ends with the call's total time-out. Proxy variables are honoured (requests'
 trust_env). Errors that leave here hold nothing of the request: no chain leads to its headers.
@@ -14,6 +14,8 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timezone
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -263,6 +265,15 @@ def _all_members(content: bytes, bits: int, call: Call) -> bytes:
 def is_number(text: str) -> bool:
     """Whether a header holds a plain number of sane length."""
     return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def http_date(text: str) -> float | None:
+    """The date of a header in seconds since 1970; None where it is none (RFC 9110)."""
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 class _HideSecrets(logging.Filter):

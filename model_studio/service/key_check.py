@@ -9,10 +9,8 @@ from ..errors import ConnectionFailed, ServiceError, ServiceFault, Throttled
 from ..waiting import Waiting
 from ..words import Text
 from . import tasks
-from .answers import read_task
-from .api import Api
+from .client import Client
 from .exchange import Timeouts
-from .transport import Transport
 
 TIMEOUTS = Timeouts(connect=5, read=10, total=12)
 ACCEPTED, REFUSED, UNREACHABLE = "accepted", "refused", "unreachable"
@@ -26,13 +24,15 @@ class KeyCheck:
     why: str = ""
 
 
-async def check(transport: Transport, api: Api, waiting: Waiting) -> KeyCheck:
+async def check(client: Client, waiting: Waiting) -> KeyCheck:
     try:
-        body = await transport.ask(api, f"/tasks/{uuid.uuid4()}", TIMEOUTS, waiting)
+        answer = await client.ask_once(str(uuid.uuid4()), TIMEOUTS, waiting)
     except (ConnectionFailed, ServiceFault, Throttled) as error:
         return KeyCheck(UNREACHABLE, error.text)
     except ServiceError as error:
         return KeyCheck(REFUSED, error.text)
-    if read_task(body).state != tasks.UNKNOWN:
-        return KeyCheck(UNREACHABLE, Text("{address} does not answer as the service does.", address=api.host.base_url))
+    if answer.state != tasks.UNKNOWN:
+        return KeyCheck(
+            UNREACHABLE, Text("{address} does not answer as the service does.", address=client.host.base_url)
+        )
     return KeyCheck(ACCEPTED)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections import deque
 from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
@@ -19,7 +18,8 @@ from weakref import WeakValueDictionary
 from ..catalog.model import RateLimit
 from ..waiting import Waiting
 from ..words import Text
-from .exchange import Answer, is_number
+from .backoff import LONGEST_PAUSE, LONGEST_PAUSE_PER_MINUTE, doubled, retry_after
+from .exchange import Answer
 from .line import Line, Places
 
 QUERIES = RateLimit(20, 1)  # reading, canceling and listing tasks, per account (documentation: Rate limits)
@@ -31,15 +31,11 @@ REQUESTS = 100  # that one party works at
 SUBMIT_MARGIN = 0.25
 QUERY_MARGIN = 0.05
 
-FIRST_PAUSE = 1.0  # seconds, doubled with each refusal in a row
-LONGEST_PAUSE = 8.0
-LONGEST_PAUSE_PER_MINUTE = 30.0
 PER_MINUTE = 30.0  # seconds from which a window counts as one of minutes
-LONGEST_RETRY_AFTER = 120
 
 FLOW_HEADER = "x-dashscope-inner-flow-control-meta"
-MOST_TOLD_SUBMITS = 1_000_000
-LONGEST_TOLD_PERIOD = 3600.0
+MOST_ANNOUNCED_SUBMITS = 1_000_000
+LONGEST_ANNOUNCED_PERIOD = 3600.0
 
 HISTORY = 60.0  # seconds that turns are remembered whatever the limit, which may change: the longest published window
 
@@ -54,7 +50,7 @@ class Gate:
         self._margin = margin
         self._given: RateLimit | None = None
         self._fixed = False
-        self._told: tuple[int, float] | None = None
+        self._announced: tuple[int, float] | None = None
         self._line = Line(self._seconds_until_turn, _turn_text)
         self._turns: deque[float] = deque()  # when the last ones were given
         self._at_work = Places(self._places, _place_text)
@@ -66,15 +62,15 @@ class Gate:
     def limit(self) -> RateLimit | None:
         """The limit that counts now, None for no limit of ours.
 
-        What the service has told takes the place of the published one, but not of one that is `fixed`, nor of None.
+        What the service has announced takes the place of the published one, but not of a `fixed` one, nor of None.
         """
-        if self._given is None or self._told is None or self._fixed:
+        if self._given is None or self._announced is None or self._fixed:
             return self._given
-        submits, per_seconds = self._told
+        submits, per_seconds = self._announced
         return replace(self._given, submits=submits, per_seconds=per_seconds)
 
     def follow(self, limit: RateLimit | None, *, fixed: bool) -> None:
-        """Keeps this limit from now on, also for those in line. `fixed`: whatever the service tells of its own."""
+        """Keeps this limit from now on, also for those in line. `fixed`: whatever the service announces."""
         if (limit, fixed) != (self._given, self._fixed):
             self._given, self._fixed = limit, fixed
             self._call()
@@ -101,10 +97,10 @@ class Gate:
 
         Or a task that it had taken was refused later on; there is no `answer` then.
 
-        They are what the service asks for if that is sane; else they double with each refusal in a row, with jitter. A
+        They are what the service asks for; else they double with each refusal in a row, with jitter. A
         request that was sent before a pause began tells nothing about that pause, and doubles nothing.
         """
-        asked = _retry_after(answer)
+        asked = retry_after(answer) if answer else 0.0
         again = sent > self._paused
         if again:
             self._refusals += 1
@@ -114,12 +110,12 @@ class Gate:
         return self._resumes - now
 
     def accepted(self, answer: Answer, sent: float) -> None:
-        """The service took the request of the turn given at `sent`; its answer may tell the account's real limit."""
+        """The service took the request of the turn given at `sent`; its answer may announce the real limit."""
         if sent > self._paused:
             self._refusals = 0
-        told = _told(answer) or self._told
-        if told != self._told:
-            self._told = told
+        announced = _announced(answer) or self._announced
+        if announced != self._announced:
+            self._announced = announced
             self._call()
 
     def _call(self) -> None:
@@ -150,8 +146,7 @@ class Gate:
     def _doubled(self) -> float:
         limit = self.limit
         slow = limit is not None and limit.per_seconds >= PER_MINUTE
-        doubled: float = FIRST_PAUSE * 2 ** min(max(self._refusals - 1, 0), 10)
-        return min(doubled, LONGEST_PAUSE_PER_MINUTE if slow else LONGEST_PAUSE) * random.uniform(0.75, 1.0)
+        return doubled(self._refusals, LONGEST_PAUSE_PER_MINUTE if slow else LONGEST_PAUSE)
 
 
 class Pacer:
@@ -167,7 +162,7 @@ class Pacer:
     ) -> Gate:
         """The gate for creating with one model, which keeps `limit` from now on (None: no limit of ours).
 
-        `fixed`: the user's own limit, which stays whatever the service tells.
+        `fixed`: the user's own limit, which stays whatever the service announces.
         """
         gate = self._submits.setdefault((account, region, model_id), Gate(SUBMIT_MARGIN))
         gate.follow(limit, fixed=fixed)
@@ -176,7 +171,7 @@ class Pacer:
     def queries(self, account: str, limited: bool) -> Gate:
         """The gate for reading, canceling and listing tasks. Not `limited`: it only pauses after refusals."""
         gate = self._queries.setdefault(account, Gate(QUERY_MARGIN))
-        # Fixed: a limit told with such an answer could only be one for creating.
+        # Fixed: a limit announced with such an answer could only be one for creating.
         gate.follow(QUERIES if limited else None, fixed=True)
         return gate
 
@@ -199,14 +194,8 @@ def _requests_text(places: float) -> Text:
     return Text("waiting for a free place, {places:.0f} requests at a time", places=places)
 
 
-def _retry_after(answer: Answer | None) -> float:
-    """Seconds the service asks to wait, 0 where it asks for nothing or nothing sane."""
-    asked = answer.headers.get("Retry-After", "") if answer else ""
-    return float(asked) if is_number(asked) and int(asked) <= LONGEST_RETRY_AFTER else 0.0
-
-
-def _told(answer: Answer) -> tuple[int, float] | None:
-    """Submissions and seconds of the account's real limit, where an answer tells them.
+def _announced(answer: Answer) -> tuple[int, float] | None:
+    """Submissions and seconds of the account's real limit, where an answer announces them.
 
     The header holds a JSON object with `count_limit` and `count_limit_period` in its `user_spec` (recorded with
     qwen-image-max, June 2026); it is the service's internal one, so that it may hold anything tomorrow.
@@ -222,6 +211,6 @@ def _told(answer: Answer) -> tuple[int, float] | None:
     period: Any = spec.get("count_limit_period")
     if type(submits) is not int or type(period) not in (int, float):
         return None
-    if not 1 <= submits <= MOST_TOLD_SUBMITS or not 0 < period <= LONGEST_TOLD_PERIOD:
+    if not 1 <= submits <= MOST_ANNOUNCED_SUBMITS or not 0 < period <= LONGEST_ANNOUNCED_PERIOD:
         return None
     return submits, float(period)

@@ -23,7 +23,7 @@ _BEGINS = {
     ("drawing.py", "draw"): BEFORE,
     ("drawing.py", "submit"): BEFORE,
     ("collecting.py", "collect"): POLL,
-    ("transport.py", "_send"): SUBMIT,
+    ("client.py", "_send"): SUBMIT,
     ("lookup.py", "adopt"): SUBMIT,
     ("polling.py", "until_ended"): POLL,
     ("gallery.py", "fetch"): DOWNLOAD,

@@ -19,8 +19,9 @@ import trustme
 
 from model_studio.account.credentials import ApiKey
 from model_studio.account.regions import ApiHost
-from model_studio.service.api import Api
+from model_studio.service.client import Client
 from model_studio.service.exchange import Answer, Call, Exchange
+from model_studio.service.pacer import Gate
 from model_studio.studio import Studio
 from model_studio.waiting import Clock, Waiting
 from simulator import Config, Simulator
@@ -68,8 +69,14 @@ def waiting(clock: DrivenClock) -> Waiting:
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1"), ApiKey(KEY, "a test"))
+def client_at() -> Callable[..., Client]:
+    """A client of an exchange; `url`: of another host."""
+
+    def make(exchange: Callable[[Call], Answer], url: str = "", queries: Gate | None = None) -> Client:
+        host = ApiHost("cn-beijing", url or "https://dashscope.aliyuncs.com/api/v1", replaced=bool(url))
+        return Client(host, ApiKey(KEY, "a test"), exchange, queries)
+
+    return make
 
 
 class Script:

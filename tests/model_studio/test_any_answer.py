@@ -16,7 +16,6 @@ from PIL import Image
 
 from model_studio.errors import ModelStudioError
 from model_studio.service.exchange import Answer, Call
-from model_studio.service.transport import Transport
 from model_studio.studio import Studio
 from model_studio.waiting import Waiting
 from tests.model_studio.asking import ask
@@ -83,7 +82,7 @@ def test_pictures_or_an_error_of_ours(model: str, create: Any, later: Any, liste
 
     environ = {"DASHSCOPE_API_KEY": "sk-planted-123456", "MODEL_STUDIO_PACE": "off"}
     with tempfile.TemporaryDirectory() as folder:
-        studio = Studio(Path(folder), Transport(exchange), environ)
+        studio = Studio(Path(folder), exchange, environ)
         for _ in range(2):
             try:
                 result = asyncio.run(studio._generate(ask(model), Waiting(30, clock=DrivenClock())))

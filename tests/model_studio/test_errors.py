@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 
 from model_studio import errors
 from model_studio.errors import ModelStudioError, TaskTimeout
+from model_studio.service import advice
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -25,3 +30,14 @@ def test_message_has_what_advice_and_facts() -> None:
 def test_ids_are_added_but_not_replaced() -> None:
     error = TaskTimeout("What.", request_id="first").with_ids(request_id="second", task_id="t")
     assert (error.request_id, error.task_id) == ("first", "t")
+
+
+def test_there_is_no_error_that_nobody_raises() -> None:
+    raised = {row.kind.__name__ for row in (*advice.TABLE, *advice._BY_STATUS.values(), advice._REFUSED, advice._FAULT)}
+    for path in (ROOT / "model_studio").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                raised.add(getattr(node.func, "id", getattr(node.func, "attr", "")))
+    classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
+    leaves = {kind.__name__ for kind in classes if not kind.__subclasses__()}
+    assert leaves - raised == set()

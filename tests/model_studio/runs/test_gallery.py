@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model_studio.account.credentials import ApiKey
 from model_studio.account.regions import ApiHost
 from model_studio.errors import NoPictures, PictureBroken, PictureExpired, PictureRefused, PictureUnreadable
 from model_studio.ledger import DRAWN, SENDING, Asked, Entry, Ledger, new_entry
@@ -20,11 +21,11 @@ from model_studio.ledger.session import LedgerSession, Rules, StoredPictures
 from model_studio.runs import gallery
 from model_studio.runs.pictures import Picture
 from model_studio.service.answers import Drawn
+from model_studio.service.client import Client
 from model_studio.service.exchange import Answer, Call
-from model_studio.service.transport import Transport
 from model_studio.waiting import Waiting
 
-HOST = ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1")
+HOST, KEY = ApiHost("cn-beijing", "https://dashscope.aliyuncs.com/api/v1"), ApiKey("k", "a test")
 LINKS = tuple(f"https://dashscope-result-sh.oss-cn-shanghai.aliyuncs.com/{name}.png?Signature=s" for name in "abcd")
 
 
@@ -59,6 +60,10 @@ class Links:
         return Answer(200, {}, body) if body else Answer(404, {"x-oss-request-id": "r"}, b"")
 
 
+def client(links: Links) -> Client:
+    return Client(HOST, KEY, links)
+
+
 @pytest.fixture
 def session(tmp_path: Path) -> LedgerSession:
     return LedgerSession(Ledger(tmp_path / "ledger"), Rules(reuse=True, store_limit=10**6, store_days=None))
@@ -76,7 +81,7 @@ def record(session: LedgerSession, count: int, stored: dict[int, bytes] | None =
 
 def fetch(session: LedgerSession, entry: Entry, links: Links, waiting: Waiting) -> tuple[list[Picture], list[str]]:
     store = StoredPictures(session, entry)
-    return asyncio.run(gallery.fetch(Transport(links), HOST, entry.drawn, waiting, store))
+    return asyncio.run(gallery.fetch(client(links), entry.drawn, waiting, store))
 
 
 def on_shelf(session: LedgerSession) -> dict[int, bytes | None]:
@@ -139,7 +144,7 @@ def test_pictures_are_kept_before_anyone_has_them(session: LedgerSession, waitin
     store = Slow(session, entry)
 
     async def run() -> dict[int, bytes | None]:
-        await gallery.fetch(Transport(Links(png(1), png(2))), HOST, entry.drawn, waiting, store)
+        await gallery.fetch(client(Links(png(1), png(2))), entry.drawn, waiting, store)
         store.returned = True
         return on_shelf(session)  # at this very moment
 
@@ -228,20 +233,18 @@ def test_links_that_lead_elsewhere_are_not_followed(session: LedgerSession, wait
     links = Links(png(1))
     drawn = Drawn((LINKS[0], "https://evil.example/a.png"))
     store = StoredPictures(session, record(session, 2))
-    got, notes = asyncio.run(gallery.fetch(Transport(links), HOST, drawn, waiting, store))
+    got, notes = asyncio.run(gallery.fetch(client(links), drawn, waiting, store))
     assert shades(got) == [1] and "evil.example" in notes[0] and links.fetched == {LINKS[0]: 1}
     with pytest.raises(PictureRefused):
         asyncio.run(
-            gallery.fetch(
-                Transport(links), HOST, Drawn(drawn.links[1:]), waiting, StoredPictures(session, record(session, 1))
-            )
+            gallery.fetch(client(links), Drawn(drawn.links[1:]), waiting, StoredPictures(session, record(session, 1)))
         )
 
 
 def test_what_was_not_drawn_comes_first_in_the_notes(session: LedgerSession, waiting: Waiting) -> None:
     drawn = Drawn(LINKS[:2], failures=("InternalError: no", "DataInspectionFailed: no"))
     store = StoredPictures(session, record(session, 2))
-    _, notes = asyncio.run(gallery.fetch(Transport(Links(png(1), b"")), HOST, drawn, waiting, store))
+    _, notes = asyncio.run(gallery.fetch(client(Links(png(1), b"")), drawn, waiting, store))
     assert notes[:2] == [
         "A picture was not drawn: InternalError: no.",
         "A picture was not drawn: DataInspectionFailed: no.",
@@ -267,9 +270,7 @@ def test_what_is_odd_about_several_pictures_is_told_once(session: LedgerSession,
 )
 def test_nothing_was_drawn(session: LedgerSession, waiting: Waiting, drawn: Drawn, text: str) -> None:
     with pytest.raises(NoPictures) as caught:
-        asyncio.run(
-            gallery.fetch(Transport(Links()), HOST, drawn, waiting, StoredPictures(session, record(session, 1)))
-        )
+        asyncio.run(gallery.fetch(client(Links()), drawn, waiting, StoredPictures(session, record(session, 1))))
     assert text in str(caught.value)
 
 

@@ -53,7 +53,7 @@ CODES = [
     (500, "InternalError.Algo", "", errors.ServiceFault, True),
     (500, "InternalError.Timeout", "", errors.ServiceFault, True),
     (500, "InternalError.Upload", "", errors.ServiceFault, True),
-    (500, "RequestTimeOut", "", errors.ServiceFault, True),
+    (500, "RequestTimeOut", "", errors.ServiceFault, False),
     (500, "RewriteFailed", "", errors.ServiceFault, True),
     (500, "SystemError", "", errors.ServiceFault, True),
     (500, "ModelServiceFailed", "", errors.ServiceFault, True),

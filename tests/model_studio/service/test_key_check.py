@@ -9,10 +9,8 @@ import pytest
 
 from model_studio.account import page_keys
 from model_studio.errors import KeyMissing
-from model_studio.service.api import Api
 from model_studio.service.exchange import Answer, NeverSent
 from model_studio.service.key_check import KeyCheck, check
-from model_studio.service.transport import Transport
 from model_studio.studio import Studio
 from model_studio.waiting import Waiting
 from simulator import Simulator
@@ -60,15 +58,14 @@ def test_the_key_that_a_run_would_use_is_tested(environ: dict[str, str], sim: Si
         (NeverSent("the connection was refused"), "unreachable", "could not be reached: the connection was refused"),
     ],
 )
-def test_other_answers(api: Api, waiting: Waiting, script: Any, step: Any, result: str, says: str) -> None:
+def test_other_answers(client_at: Any, waiting: Waiting, script: Any, step: Any, result: str, says: str) -> None:
     exchange = script(step if isinstance(step, Exception) else Answer(step[0], {}, step[1]))
-    told = asyncio.run(check(Transport(exchange), api, waiting))
+    told = asyncio.run(check(client_at(exchange), waiting))
     assert told.result == result and says in told.why
     assert len(exchange.calls) == 1
 
 
-def test_silence_ends_soon(api: Api, raw_server: Any, exchange: Any) -> None:
+def test_silence_ends_soon(client_at: Any, raw_server: Any, exchange: Any) -> None:
     server = raw_server(lambda connection: connection.recv(1))
-    silent = Api(type(api.host)("cn-beijing", server.url + "/api/v1"), api.key)
-    told = asyncio.run(check(Transport(exchange), silent, Waiting(0.2)))
+    told = asyncio.run(check(client_at(exchange, server.url + "/api/v1"), Waiting(0.2)))
     assert told.result == "unreachable" and "could not be reached" in told.why

@@ -20,7 +20,6 @@ from model_studio import errors
 from model_studio.service import connection
 from model_studio.service.exchange import Exchange, NeverSent
 from model_studio.service.peers import NotPublic, is_public
-from model_studio.service.transport import Transport
 from model_studio.waiting import Waiting
 from tests.model_studio.calls import OK, call
 
@@ -238,18 +237,20 @@ def test_behind_a_proxy_the_address_cannot_be_known(
     assert len(requests) == 1
 
 
-def test_a_picture_on_a_private_address_is_refused_at_once(untrusted: Any, waiting: Waiting, clock: Any) -> None:
+def test_a_picture_on_a_private_address_is_refused_at_once(
+    untrusted: Any, waiting: Waiting, clock: Any, client_at: Any
+) -> None:
     _, requests = untrusted
     with pytest.raises(errors.PictureRefused) as caught:
-        asyncio.run(Transport().picture(LINK, waiting))
+        asyncio.run(client_at(Exchange()).picture(LINK, waiting))
     text = str(caught.value)
     assert f"The host of a picture, {PICTURES}, leads to a private address (127.0.0.1) from this machine, and" in text
     assert "DNS" in text and "secret" not in text
     assert (requests, clock.slept) == ([], 0)
 
 
-def test_only_the_vendors_hosts_must_be_public(waiting: Waiting, script: Any, answer: Any) -> None:
+def test_only_the_vendors_hosts_must_be_public(waiting: Waiting, script: Any, answer: Any, client_at: Any) -> None:
     exchange = script(answer(200, b"a"), answer(200, b"b"))
     for link in (LINK, "http://127.0.0.1:8089/oss/a.png"):
-        asyncio.run(Transport(exchange).picture(link, waiting))
+        asyncio.run(client_at(exchange).picture(link, waiting))
     assert [sent.public for sent in exchange.calls] == [True, False]

@@ -156,6 +156,7 @@ def test_no_error(state: str) -> None:
     [
         (answer("FAILED", "DataInspectionFailed", "Input data may…"), errors.ContentRefused, "Moderation"),
         (answer("FAILED", "InternalError.Algo", "inference internal error."), errors.ServiceFault, "while drawing"),
+        (answer("FAILED", "RequestTimeOut"), errors.ServiceFault, "300 seconds"),  # of a task: not billed
         (answer("FAILED"), errors.ServiceFault, "failed"),
         (answer("CANCELED"), errors.TaskCanceled, "canceled"),
         (answer("UNKNOWN"), errors.TaskUnknown, "24 hours"),

@@ -1,0 +1,45 @@
+"""The account's list of tasks, page by page, as typed values. Whatever comes is read without raising."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .answers import dicts, text
+from .tasks import is_id
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class ListedTask:
+    """A task in the list. `made`: seconds since 1970, by the service's clock."""
+
+    task_id: str
+    made: float
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """A page of it. `now`: the service's clock, in seconds since 1970; None where the answer does not tell it."""
+
+    tasks: list[ListedTask]
+    is_last: bool
+    now: float | None
+
+
+def read_page(body: dict[str, Any], model_id: str, page: int, now: float | None) -> TaskPage:
+    """The tasks of one model on this page (from 1)."""
+    rows = dicts(body.get("data"))
+    pages = body.get("total_page")
+    tasks = []
+    for row in rows:
+        task_id, made = text(row.get("task_id")), _made(row.get("gmt_create"))
+        if row.get("model_name") == model_id and is_id(task_id) and made is not None:
+            tasks.append(ListedTask(task_id, made))
+    return TaskPage(tasks, not rows or not isinstance(pages, int) or page >= pages, now)
+
+
+def _made(value: Any) -> float | None:
+    """Seconds since 1970 of a time in milliseconds."""
+    return value / 1000 if isinstance(value, int | float) else None
