@@ -40,16 +40,6 @@ class Clock:
         """Seconds, from no particular start, never going back."""
         return time.monotonic()
 
-    @contextlib.contextmanager
-    def limited(self, seconds: float) -> Iterator[None]:
-        """Inside, the deadline is so many seconds away; afterwards it is as far away as before."""
-        entered, deadline = self.clock.now(), self.deadline
-        self.deadline = entered + seconds
-        try:
-            yield
-        finally:
-            self.deadline = deadline + self.clock.now() - entered
-
     async def sleep(self, seconds: float, until: asyncio.Future[Any]) -> None:
         """Pauses, but not longer than `until` is open."""
         await asyncio.wait({until}, timeout=None if seconds == math.inf else seconds)

@@ -39,6 +39,10 @@ class ApiHost:
     base_url: str
     replaced: bool = False
 
+    @property
+    def identity(self) -> str:
+        return self.base_url if self.replaced else self.region
+
 
 def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiHost:
     """The API that a node's `region` means on this machine; `folder`: where `find_place` looks for keys last.

@@ -97,14 +97,17 @@ class Ledger:
     def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
 
-        `allowed` gets today's sums by currency and may raise; then nothing is written.
+        `allowed` gets the sums of the day (local time) of `entry.sent`, by currency, and may raise; then nothing is
+        written.
         """
         check(entry.state, SENDING)
         with self.database.transaction() as ledger:
             if allowed:
-                spent = _spent(ledger, self._today(), but=entry.name)
+                spent = _spent(ledger, _day(entry.sent), but=entry.name)
                 if spent is None:
-                    raise LedgerUnavailable(Text("it was damaged today, so that nobody knows the sum of today"))
+                    raise LedgerUnavailable(
+                        Text("it was damaged or deleted today, so that nobody knows the sum of today"), "sum unknown"
+                    )
                 allowed(spent)
             return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
 
@@ -207,6 +210,13 @@ class Ledger:
         if old and old["file"] != file:
             doomed.append(old["file"])
         self.store.delete(doomed)
+
+    def forget_pictures(self, entry: Entry) -> None:
+        """Takes a request's pictures out of the store: they turned out not to be its own."""
+        with self.database.transaction() as ledger:
+            files = [file for (file,) in ledger.execute("SELECT file FROM pictures WHERE request = ?", (entry.id,))]
+            ledger.execute("DELETE FROM pictures WHERE request = ?", (entry.id,))
+        self.store.delete(files)
 
     def picture(self, entry_id: int, number: int) -> bytes | None:
         """The stored bytes of a picture; None where there are none."""

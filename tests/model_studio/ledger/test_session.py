@@ -1,4 +1,4 @@
-"""The ledger never stands in a run's way: what cannot be kept becomes a note. Only a budget needs it."""
+"""Before a request is sent the ledger must be known, or there be none; after that it never stands in a run's way."""
 
 from __future__ import annotations
 
@@ -32,20 +32,23 @@ def wait(scene: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(scene)
 
 
-def memory_in(folder: Path, **rules: Any) -> LedgerSession:
-    return LedgerSession(Ledger(folder), replace(Rules(reuse=True, store_limit=1000, store_days=None), **rules))
+RULES = Rules(reuse=True, store_limit=1000, store_days=None)
+
+
+def session_in(folder: Path, waiting: Waiting | None = None, **rules: Any) -> LedgerSession:
+    return LedgerSession(Ledger(folder), replace(RULES, **rules), waiting or Waiting(60))
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> LedgerSession:
-    return memory_in(tmp_path / "ledger")
+    return session_in(tmp_path / "ledger")
 
 
 @pytest.fixture
 def lost_session(tmp_path: Path) -> LedgerSession:
     """Its ledger has no place to be."""
     (tmp_path / "taken").touch()
-    return memory_in(tmp_path / "taken" / "ledger")
+    return session_in(tmp_path / "taken" / "ledger")
 
 
 def spoil(session: LedgerSession) -> None:
@@ -251,7 +254,7 @@ def test_a_claim_is_given_back_when_its_run_fails(session: LedgerSession, waitin
 
 
 def test_without_reuse_nobody_waits(tmp_path: Path, waiting: Waiting, clock: Any) -> None:
-    session = memory_in(tmp_path, reuse=False)
+    session = session_in(tmp_path, reuse=False)
     with elsewhere(session):
         assert wait(claim(session, waiting))
     assert not wait(claim(session, waiting))
@@ -293,7 +296,7 @@ def test_a_stored_file_that_is_gone(session: LedgerSession) -> None:
 
 
 def test_a_store_without_room_keeps_nothing(tmp_path: Path) -> None:
-    session = memory_in(tmp_path, store_limit=0)
+    session = session_in(tmp_path, store_limit=0)
     store = StoredPictures(session, drawn(session))
     wait(store.put(0, PNG))
     assert store.downloads == 1 and session.notes == []
@@ -302,7 +305,7 @@ def test_a_store_without_room_keeps_nothing(tmp_path: Path) -> None:
 
 def test_the_rules_are_kept(tmp_path: Path) -> None:
     now = 1_790_000_000.0
-    session = LedgerSession(Ledger(tmp_path, lambda: now), Rules(reuse=True, store_limit=20, store_days=3))
+    session = LedgerSession(Ledger(tmp_path, lambda: now), Rules(reuse=True, store_limit=20, store_days=3), Waiting(60))
     for _ in range(3):
         wait(StoredPictures(session, drawn(session)).put(0, PNG))
     assert session.ledger.stored_bytes() == 16
