@@ -133,8 +133,8 @@ class Collecting:
             raise TaskError(
                 Text("The task made {work}; this node fetches pictures only.", work=answer.other_work),
                 Text(
-                    "Fetch it with the program that submitted it: the answer about the task holds a link that works for 24 "
-                    "hours."
+                    "Fetch it with the program that submitted it: the answer about the task holds a link that works "
+                    "for 24 hours."
                 ),
             )
         asked = Asked(self._account, self._client.host.region)

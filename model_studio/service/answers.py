@@ -53,9 +53,9 @@ class TaskAnswer:
     code: str
     message: str
     drawn: Drawn
-    size: str  # of the pictures, `W*H`; empty where it does not tell
     times: dict[str, str]  # submit_time, scheduled_time, end_time as the service writes them (UTC+8)
     other_work: Text | Literal[""] = ""
+    size: str = ""  # of the pictures, `W*H`; empty where it does not tell
 
 
 def read_task(body: dict[str, Any]) -> TaskAnswer:

@@ -13,7 +13,14 @@ from urllib.parse import urlencode
 
 from ..account.credentials import ApiKey
 from ..account.regions import ApiHost, is_vendor_host
-from ..errors import ConnectionFailed, GatewayAnswered, ModelStudioError, PictureExpired, ServiceError, SubmissionUncertain
+from ..errors import (
+    ConnectionFailed,
+    GatewayAnswered,
+    ModelStudioError,
+    PictureExpired,
+    ServiceError,
+    SubmissionUncertain,
+)
 from ..request import ImageRequest
 from ..threads import start
 from ..waiting import DeadlinePassed, Waiting

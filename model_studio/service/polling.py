@@ -106,9 +106,7 @@ class Polling:
             self._waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()
-        self._waiting.tell(
-            tasks.STATE_TEXTS.get(state, state), about=self._about if state == tasks.RUNNING else None
-        )
+        self._waiting.tell(tasks.STATE_TEXTS.get(state, state), about=self._about if state == tasks.RUNNING else None)
 
 
 def _state(answer: Answer | None) -> str:

@@ -17,7 +17,7 @@ from PIL import Image
 from model_studio.errors import ConfigurationError
 from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, new_entry
 from model_studio.page import overview
-from model_studio.runs.drawing import LIFETIME
+from model_studio.runs.leftovers import LIFETIME
 from model_studio.service.answers import Drawn
 from model_studio.studio import Studio
 from model_studio.waiting import Waiting

@@ -82,7 +82,8 @@ def record(session: LedgerSession, count: int, stored: dict[int, bytes] | None =
 
 def fetch(session: LedgerSession, entry: Entry, links: Links, waiting: Waiting) -> tuple[list[Picture], list[str]]:
     store = StoredPictures(session, entry)
-    return asyncio.run(gallery.fetch(client(links), entry.drawn, waiting, store))
+    fetched = asyncio.run(gallery.fetch(client(links), entry.drawn, waiting, store))
+    return fetched.pictures, fetched.notes
 
 
 def on_shelf(session: LedgerSession) -> dict[int, bytes | None]:
@@ -234,7 +235,8 @@ def test_links_that_lead_elsewhere_are_not_followed(session: LedgerSession, wait
     links = Links(png(1))
     drawn = Drawn((LINKS[0], "https://evil.example/a.png"))
     store = StoredPictures(session, record(session, 2))
-    got, notes = asyncio.run(gallery.fetch(client(links), drawn, waiting, store))
+    fetched = asyncio.run(gallery.fetch(client(links), drawn, waiting, store))
+    got, notes = fetched.pictures, fetched.notes
     assert shades(got) == [1] and "evil.example" in notes[0] and links.fetched == {LINKS[0]: 1}
     with pytest.raises(PictureRefused):
         asyncio.run(
@@ -245,7 +247,7 @@ def test_links_that_lead_elsewhere_are_not_followed(session: LedgerSession, wait
 def test_what_was_not_drawn_comes_first_in_the_notes(session: LedgerSession, waiting: Waiting) -> None:
     drawn = Drawn(LINKS[:2], failures=("InternalError: no", "DataInspectionFailed: no"))
     store = StoredPictures(session, record(session, 2))
-    _, notes = asyncio.run(gallery.fetch(client(Links(png(1), b"")), drawn, waiting, store))
+    notes = asyncio.run(gallery.fetch(client(Links(png(1), b"")), drawn, waiting, store)).notes
     assert notes[:2] == [
         "A picture was not drawn: InternalError: no.",
         "A picture was not drawn: DataInspectionFailed: no.",
