@@ -16,7 +16,7 @@ from ..account.regions import ApiHost, is_vendor_host
 from ..errors import ConnectionFailed, GatewayAnswered, ModelStudioError, ServiceError, SubmissionUncertain
 from ..request import ImageRequest
 from ..threads import start
-from ..waiting import DeadlinePassed, Waiting
+from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
 from . import links, outcome
 from .answers import TaskAnswer, identifier
@@ -34,6 +34,7 @@ T = TypeVar("T")
 # Looking up the name and trying its addresses is not in a call's total. Left before that has ended, a request might
 # still go out later.
 GIVE_UP = 3
+CANCEL_PATIENCE = 120.0  # seconds
 SERVICE_SYNC_LIMIT = 300  # seconds after which the service ends a sync call itself (documentation)
 
 UNCERTAIN_ADVICE = Text(
@@ -119,15 +120,25 @@ class Client:
         return read_page(answer.json or {}, model_id, page, now=http_date(answer.headers.get("Date", "")))
 
     async def cancel(self, task_id: str, waiting: Waiting) -> bool:
-        """Cancels a task that may still be PENDING; whether that worked."""
-        call = self._call("POST", f"/tasks/{task_id}/cancel", SHORT)
-        if self._queries:
-            await self._queries.turn(waiting)
+        """Cancels a task that may still be PENDING; whether that worked.
+
+        It is free, and a task that is not canceled is billed: neither Cancel nor the deadline ends it, but an answer,
+        or CANCEL_PATIENCE of trouble. An answer that says no (the task runs, or has ended) is final.
+        """
+        clock = waiting.clock
+        end = clock.now() + CANCEL_PATIENCE
+        own = Waiting(CANCEL_PATIENCE, lambda: clock.now() >= end, clock=clock, origin=waiting.origin)
+
+        def settle(answer: Answer) -> bool | None:
+            verdict = self._read(answer).verdict
+            if isinstance(verdict, ServiceError):
+                return None if is_passing(answer, verdict) else False
+            return True if verdict == "good" else None
+
         try:
-            answer = await waiting.outlast(start(self._exchange, call), call.timeouts.total)
-        except (ExchangeFailed, TimeoutError):
+            return await self._repeat(self._call("POST", f"/tasks/{task_id}/cancel", SHORT), settle, own, self._queries)
+        except (Interrupted, DeadlinePassed):  # the one in line at the gate, where no deadline passes
             return False
-        return self._read(answer).verdict == "good"
 
     async def picture(self, link: str, waiting: Waiting) -> bytes:
         """The file behind a link that `links.check_link` let pass, fetched without any key.
@@ -146,7 +157,7 @@ class Client:
             raise links.refusal(host, answer)
 
         try:
-            return await self._get(call, settle, waiting, final=(TooLarge, NotPublic))
+            return await self._repeat(call, settle, waiting, final=(TooLarge, NotPublic))
         except TooLarge as failure:
             raise links.too_large(host, failure.reason) from None
         except NotPublic as failure:
@@ -238,9 +249,9 @@ class Client:
                 return None
             raise found.verdict
 
-        return await self._get(self._call("GET", path, SHORT), settle, waiting, gate=self._queries)
+        return await self._repeat(self._call("GET", path, SHORT), settle, waiting, gate=self._queries)
 
-    async def _get(
+    async def _repeat(
         self,
         call: Call,
         settle: Callable[[Answer], T | None],
@@ -248,7 +259,7 @@ class Client:
         gate: Gate | None = None,
         final: tuple[type[Exception], ...] = (),
     ) -> T:
-        """Asks again and again until `settle` makes something of the answer or raises, or the trouble is `final`."""
+        """Sends what is free until `settle` makes something of the answer or raises, or the trouble is `final`."""
         trouble = Text("no answer in time")
         tries = 0
         try:
