@@ -67,6 +67,13 @@ async def fetch(
         raise errors[0]
     notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
     notes += [Text('In place of a picture the service says: "{message}"', message=said) for said in drawn.said]
+    if drawn.more:
+        notes.append(
+            Text(
+                "The service gave {count} links more than any set of pictures has; they were not fetched.",
+                count=drawn.more,
+            )
+        )
     notes += [
         Text("A picture was lost: {error}", error=error.text)
         if not isinstance(error, PictureUnreadable)
