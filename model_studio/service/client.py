@@ -20,13 +20,13 @@ from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
 from . import links, outcome
 from .answers import TaskAnswer, identifier
-from .backoff import doubled
+from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
 from .exchange import Answer, Call, ExchangeFailed, NeverSent, Timeouts, TooLarge, http_date, too_slow
 from .listing import PAGE_SIZE, TaskPage, read_page
 from .outcome import Outcome
 from .pacer import Gate
 from .peers import NotPublic
-from .retries import Resends, is_passing, may_be_done
+from .retries import Resends, in_words, is_passing, may_be_done
 from .tasks import is_id
 
 T = TypeVar("T")
@@ -265,6 +265,9 @@ class Client:
         try:
             while True:
                 tries += 1
+                if gate and (left := _too_long(gate, waiting)):
+                    trouble = Text("the service asks to wait {time}", time=in_words(left))
+                    raise DeadlinePassed
                 turn = await gate.turn(waiting) if gate else 0.0
                 pause = doubled(tries)
                 try:
@@ -294,6 +297,16 @@ class Client:
             Text("{address} could not be reached: {reason}.", address=self.host.base_url, reason=reason),
             Text("Check the network, proxy variables and the region."),
         )
+
+
+def _too_long(gate: Gate, waiting: Waiting) -> float:
+    """Seconds for which a gate pauses, where the service asks for more than is left of the run's time; else 0.
+
+    A wait in line is not counted, and would outlive the pictures that the run is to fetch.
+    """
+    now = waiting.clock.now()
+    left = gate.pause_left(now)
+    return left if left > max(waiting.deadline - now, LONGEST_PAUSE_PER_MINUTE) else 0.0
 
 
 def _not_the_services(answer: Answer) -> Text:

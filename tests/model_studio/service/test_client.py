@@ -157,6 +157,31 @@ def test_refused_reads_are_not_repeated(
         read(client_at, waiting, exchange)
 
 
+def test_who_reads_does_not_stand_in_line_for_longer_than_its_time_out(
+    client_at: Any, waiting: Waiting, script: Any, answer: Any, clock: Any
+) -> None:
+    """Pictures of other tasks, which are kept for a day, would meanwhile be lost."""
+    queries = Pacer().queries("me", True)
+    exchange = script(answer(429, error("Throttling"), Retry_After="7200"), answer(200, DONE))
+    with pytest.raises(DeadlinePassed, match="HTTP 429"):
+        asyncio.run(client_at(exchange, queries=queries).task("t-1", waiting))
+    assert clock.slept == pytest.approx(300)
+    with pytest.raises(DeadlinePassed, match="the service asks to wait 115 min"):
+        asyncio.run(client_at(exchange, queries=queries).task("t-1", Waiting(300, clock=clock)))
+    assert clock.slept == pytest.approx(300) and len(exchange.calls) == 1
+    patient = Waiting(7000, clock=clock)
+    assert asyncio.run(client_at(exchange, queries=queries).task("t-1", patient)).task_id == "t-1"
+
+
+def test_a_short_pause_is_waited_for_whatever_is_left_of_the_time_out(
+    client_at: Any, script: Any, answer: Any, clock: Any
+) -> None:
+    queries = Pacer().queries("me", True)
+    queries.refused(answer(429, {}, Retry_After="30"), 0, clock.now())
+    reading = client_at(script(answer(200, DONE)), queries=queries)
+    assert asyncio.run(reading.task("t-1", Waiting(3, clock=clock))).task_id == "t-1"
+
+
 def test_byte_by_byte_answers_end_with_the_total_time_out(
     client_at: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,13 +290,20 @@ def test_a_cancel_outlives_cancel_and_the_deadline(tasks: Tasks) -> None:
 def test_a_cancel_does_not_stand_in_line_for_longer_than_it_is_tried(
     client_at: Any, waiting: Waiting, script: Any, answer: Any, clock: Any
 ) -> None:
+    """The pause begins while it stands there."""
     queries = Pacer().queries("me", True)
-    exchange = script(answer(429, error("Throttling"), Retry_After="3600"))
-    for _ in range(2):
-        began = clock.now()
-        assert not asyncio.run(client_at(exchange, queries=queries).cancel("t-1", waiting))
-        assert clock.now() - began == pytest.approx(120, abs=0.2)
-    assert len(exchange.calls) == 1
+    canceling = client_at(script(), queries=queries)
+
+    async def scene() -> bool:
+        queries.refused(answer(429, {}, Retry_After="20"), 0, clock.now())
+        run = asyncio.ensure_future(canceling.cancel("t-1", waiting))
+        while clock.slept < 10:
+            await asyncio.sleep(0)
+        queries.refused(answer(429, {}, Retry_After="3600"), 0, clock.now())
+        return await run
+
+    assert asyncio.run(scene()) is False
+    assert clock.slept == pytest.approx(120, abs=0.2)
 
 
 def test_cancels_keep_to_the_limit_of_queries(client_at: Any, script: Any, answer: Any, clock: Any) -> None:
