@@ -316,7 +316,10 @@ def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, flo
 def _drawn(columns: Mapping[str, Any]) -> Drawn:
     known = {field.name for field in fields(Drawn)}
     lists = {name: value for name, value in columns.items() if name in known and isinstance(value, list)}
-    return Drawn(**{name: tuple(map(str, value)) for name, value in lists.items()})
+    more = columns.get("more")
+    return Drawn(
+        **{name: tuple(map(str, value)) for name, value in lists.items()}, more=more if isinstance(more, int) else 0
+    )
 
 
 def _read(text: str | None) -> dict[str, Any]:

@@ -85,6 +85,13 @@ def _nothing_drawn(drawn: Drawn) -> NoPictures:
 def _notes(drawn: Drawn, got: list[Picture], errors: list[PictureError]) -> list[Text]:
     notes = [Text("A picture was not drawn: {failure}.", failure=failure) for failure in drawn.failures]
     notes += [Text('In place of a picture the service says: "{message}"', message=said) for said in drawn.said]
+    if drawn.more:
+        notes.append(
+            Text(
+                "The service gave {count} links more than any set of pictures has; they were not fetched.",
+                count=drawn.more,
+            )
+        )
     notes += [
         Text("A picture is missing: {error}", error=error.text)
         if isinstance(error, PictureUnreadable)

@@ -23,6 +23,7 @@ _QUERY = re.compile(r"\?|%3f", re.IGNORECASE)
 _LONGEST = 100_000  # characters; no prompt that the service reads is as long
 _LONGEST_WORDS = 2_000
 _LONGEST_ID = 128
+MOST = 24  # links, texts or failures of one answer: twice the most pictures that a set holds (wan2.7-image, 12)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Drawn:
     """What an answer says was drawn: links in the service's order, the prompts it really used, what failed.
 
     `asked_prompts`: the prompts as they were sent, where it repeats them (prompt shape). `said`: texts that came in
-    place of pictures, as when a model refuses in words.
+    place of pictures, as when a model refuses in words. `more`: links beyond MOST, which are not read.
     """
 
     links: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Drawn:
     failures: tuple[str, ...] = ()
     asked_prompts: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,12 @@ def read_drawn(output: Any) -> Drawn:
         if not result.get("url") and (result.get("code") or result.get("message")):
             failures.append(f"{one_line(result.get('code'))}: {one_line(result.get('message'))}".strip(": "))
     return Drawn(
-        tuple(links), tuple(map(_without_queries, prompts)), tuple(failures), tuple(asked), tuple(map(one_line, said))
+        links=tuple(links[:MOST]),
+        used_prompts=tuple(map(_without_queries, prompts[:MOST])),
+        failures=tuple(failures[:MOST]),
+        asked_prompts=tuple(asked[:MOST]),
+        said=tuple(map(one_line, said[:MOST])),
+        more=max(len(links) - MOST, 0),
     )
 
 

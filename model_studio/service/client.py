@@ -23,17 +23,17 @@ from ..errors import (
 )
 from ..request import ImageRequest
 from ..threads import start
-from ..waiting import DeadlinePassed, Waiting
+from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
 from . import links, outcome
 from .answers import TaskAnswer, identifier
-from .backoff import doubled
+from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
 from .exchange import Answer, Call, ExchangeFailed, NeverSent, Timeouts, TooLarge, http_date, too_slow
 from .listing import PAGE_SIZE, TaskPage, read_page
 from .outcome import Outcome
 from .pacer import Gate
 from .peers import NotPublic
-from .retries import Resends, is_passing, may_be_done
+from .retries import Resends, in_words, is_passing, may_be_done
 from .tasks import is_id
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ T = TypeVar("T")
 # Looking up the name and trying its addresses is not in a call's total. Left before that has ended, a request might
 # still go out later.
 GIVE_UP = 3
+CANCEL_PATIENCE = 120.0  # seconds
 SERVICE_SYNC_LIMIT = 300  # seconds after which the service ends a sync call itself (documentation)
 
 UNCERTAIN_ADVICE = Text(
@@ -126,15 +127,25 @@ class Client:
         return read_page(answer.json or {}, model_id, page, now=http_date(answer.headers.get("Date", "")))
 
     async def cancel(self, task_id: str, waiting: Waiting) -> bool:
-        """Cancels a task that may still be PENDING; whether that worked."""
-        call = self._call("POST", f"/tasks/{task_id}/cancel", SHORT)
-        if self._queries:
-            await self._queries.turn(waiting)
+        """Cancels a task that may still be PENDING; whether that worked.
+
+        It is free, and a task that is not canceled is billed: neither Cancel nor the deadline ends it, but an answer,
+        or CANCEL_PATIENCE of trouble. An answer that says no (the task runs, or has ended) is final.
+        """
+        clock = waiting.clock
+        end = clock.now() + CANCEL_PATIENCE
+        own = Waiting(CANCEL_PATIENCE, lambda: clock.now() >= end, clock=clock, origin=waiting.origin)
+
+        def settle(answer: Answer) -> bool | None:
+            verdict = self._read(answer).verdict
+            if isinstance(verdict, ServiceError):
+                return None if is_passing(answer, verdict) else False
+            return True if verdict == "good" else None
+
         try:
-            answer = await waiting.outlast(start(self._exchange, call), call.timeouts.total)
-        except (ExchangeFailed, TimeoutError):
+            return await self._repeat(self._call("POST", f"/tasks/{task_id}/cancel", SHORT), settle, own, self._queries)
+        except (Interrupted, DeadlinePassed):  # the one in line at the gate, where no deadline passes
             return False
-        return self._read(answer).verdict == "good"
 
     async def picture(self, link: str, waiting: Waiting, patience: float = 0.0) -> bytes:
         """The file behind a link that `links.check_link` let pass, fetched without any key.
@@ -159,7 +170,7 @@ class Client:
             raise refusal
 
         try:
-            return await self._get(call, settle, waiting, final=(TooLarge, NotPublic))
+            return await self._repeat(call, settle, waiting, final=(TooLarge, NotPublic))
         except TooLarge as failure:
             raise links.too_large(host, failure.reason) from None
         except NotPublic as failure:
@@ -251,9 +262,9 @@ class Client:
                 return None
             raise found.verdict
 
-        return await self._get(self._call("GET", path, SHORT), settle, waiting, gate=self._queries)
+        return await self._repeat(self._call("GET", path, SHORT), settle, waiting, gate=self._queries)
 
-    async def _get(
+    async def _repeat(
         self,
         call: Call,
         settle: Callable[[Answer], T | None],
@@ -261,12 +272,15 @@ class Client:
         gate: Gate | None = None,
         final: tuple[type[Exception], ...] = (),
     ) -> T:
-        """Asks again and again until `settle` makes something of the answer or raises, or the trouble is `final`."""
+        """Sends what is free until `settle` makes something of the answer or raises, or the trouble is `final`."""
         trouble = Text("no answer in time")
         tries = 0
         try:
             while True:
                 tries += 1
+                if gate and (left := _too_long(gate, waiting)):
+                    trouble = Text("the service asks to wait {time}", time=in_words(left))
+                    raise DeadlinePassed
                 turn = await gate.turn(waiting) if gate else 0.0
                 pause = doubled(tries)
                 try:
@@ -296,6 +310,16 @@ class Client:
             Text("{address} could not be reached: {reason}.", address=self.host.base_url, reason=reason),
             Text("Check the network, proxy variables and the region."),
         )
+
+
+def _too_long(gate: Gate, waiting: Waiting) -> float:
+    """Seconds for which a gate pauses, where the service asks for more than is left of the run's time; else 0.
+
+    A wait in line is not counted, and would outlive the pictures that the run is to fetch.
+    """
+    now = waiting.clock.now()
+    left = gate.pause_left(now)
+    return left if left > max(waiting.deadline - now, LONGEST_PAUSE_PER_MINUTE) else 0.0
 
 
 def _not_the_services(answer: Answer) -> Text:

@@ -9,6 +9,7 @@ from .answers import dicts, text
 from .tasks import is_id
 
 PAGE_SIZE = 50
+_LATEST = 253_402_300_799_999  # milliseconds since 1970: the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,5 @@ def read_page(body: dict[str, Any], model_id: str, page: int, now: float | None)
 
 
 def _made(value: Any) -> float | None:
-    """Seconds since 1970 of a time in milliseconds."""
-    return value / 1000 if isinstance(value, int | float) else None
+    """Seconds since 1970 of a time in milliseconds; JSON may hold numbers that are no time."""
+    return value / 1000 if type(value) in (int, float) and 0 < value <= _LATEST else None

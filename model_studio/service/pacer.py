@@ -109,6 +109,10 @@ class Gate:
             self._resumes = max(self._resumes, now + (asked or self._doubled()))
         return self._resumes - now
 
+    def pause_left(self, now: float) -> float:
+        """Seconds for which nobody gets a turn after a refusal."""
+        return max(self._resumes - now, 0.0)
+
     def accepted(self, answer: Answer, sent: float) -> None:
         """The service took the request of the turn given at `sent`; its answer may announce the real limit."""
         if sent > self._paused:

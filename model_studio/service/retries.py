@@ -67,7 +67,7 @@ class Resends:
             if pause > LONGEST_PAUSE_PER_MINUTE:  # so the service asked for it, now or a moment ago
                 error.advice = Text(
                     "The service asks to wait {time} before the next request. {advice}",
-                    time=_in_words(pause),
+                    time=in_words(pause),
                     advice=error.advice,
                 )
             raise error
@@ -111,7 +111,7 @@ def is_passing(answer: Answer, error: ServiceError | None = None) -> bool:
     return answer.status == 429 or answer.status >= 500 or passes
 
 
-def _in_words(seconds: float) -> Text:
+def in_words(seconds: float) -> Text:
     """A time that is not shorter than it is."""
     if seconds <= 120:
         return Text("{seconds} s", seconds=math.ceil(seconds))

@@ -72,9 +72,9 @@ def waiting(clock: DrivenClock) -> Waiting:
 def client_at() -> Callable[..., Client]:
     """A client of an exchange; `url`: of another host."""
 
-    def make(exchange: Callable[[Call], Answer], url: str = "", queries: Gate | None = None) -> Client:
+    def make(exchange: Callable[[Call], Answer], url: str = "", key: str = KEY, queries: Gate | None = None) -> Client:
         host = ApiHost("cn-beijing", url or "https://dashscope.aliyuncs.com/api/v1", replaced=bool(url))
-        return Client(host, ApiKey(KEY, "a test"), exchange, queries)
+        return Client(host, ApiKey(key, "a test"), exchange, queries)
 
     return make
 

@@ -255,6 +255,13 @@ def test_what_was_not_drawn_comes_first_in_the_notes(session: LedgerSession, wai
     assert notes[2].startswith("A picture was lost: ")
 
 
+def test_links_that_were_left_out_are_told(session: LedgerSession, waiting: Waiting) -> None:
+    entry = session.ledger.update(record(session, 1), drawn=Drawn(LINKS[:1], more=1976))
+    (entry,) = session.ledger.recent(1)
+    notes = fetch(session, entry, Links(png(1)), waiting)[1]
+    assert notes == ["The service gave 1976 links more than any set of pictures has; they were not fetched."]
+
+
 def test_what_is_odd_about_several_pictures_is_told_once(session: LedgerSession, waiting: Waiting) -> None:
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save(out, "PNG")

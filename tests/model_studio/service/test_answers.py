@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_studio.service.answers import Drawn, TaskAnswer, read_drawn, read_task
+from model_studio.catalog import ALL_MODELS
+from model_studio.service.answers import MOST, Drawn, TaskAnswer, read_drawn, read_task
 
 
 @pytest.fixture
@@ -120,6 +121,26 @@ def test_shapes(output: Any, drawn: Drawn) -> None:
     assert read_drawn(output) == drawn
 
 
+@pytest.mark.parametrize("count", [MOST - 1, MOST, MOST + 1, 2000])
+def test_more_than_any_set_of_pictures_holds_is_counted_but_not_read(count: int) -> None:
+    """Each link makes a thread, a booking and a file."""
+    links = [f"https://a/{number}" for number in range(count)]
+    in_one_choice = {"choices": [choice(*({"image": link} for link in links))]}
+    in_choices = {"choices": [choice({"image": link}) for link in links]}
+    results = {"results": [{"url": link} for link in links]}
+    in_both = {"choices": in_choices["choices"][: count // 2], "results": results["results"][count // 2 :]}
+    for output in (in_one_choice, in_choices, results, in_both):
+        drawn = read_drawn(output)
+        assert drawn.links == tuple(links[:MOST]) and drawn.more == max(count - MOST, 0)
+
+
+def test_other_lists_of_an_answer_are_bounded_too() -> None:
+    """Each failure and each text makes a note."""
+    results = [{"url": "a", "orig_prompt": "o", "actual_prompt": "p"}, {"code": "X"}] * 1000
+    drawn = read_drawn({"choices": [choice({"text": "No."})] * 1000, "results": results})
+    assert {len(texts) for texts in (drawn.used_prompts, drawn.asked_prompts, drawn.failures, drawn.said)} == {MOST}
+
+
 @pytest.mark.parametrize(
     ("output", "work"),
     [
@@ -151,6 +172,10 @@ anything = st.recursive(
     ),
     max_leaves=20,
 )
+
+
+def test_every_set_that_can_be_asked_for_is_read_whole() -> None:
+    assert 2 * max(model.max_n for model in ALL_MODELS) <= MOST
 
 
 @given(st.dictionaries(st.sampled_from(["output", "request_id", "usage"]), anything))

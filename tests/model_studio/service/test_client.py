@@ -15,7 +15,9 @@ from model_studio.catalog.model import ASYNC_MESSAGES, SYNC_MESSAGES
 from model_studio.service import client
 from model_studio.service.answers import TaskAnswer
 from model_studio.service.exchange import Exchange, LineBroken, NeverSent, Timeouts, TooLarge
+from model_studio.service.pacer import Pacer
 from model_studio.waiting import DeadlinePassed, Interrupted, Waiting
+from simulator import Simulator
 from tests.model_studio.asking import ask
 from tests.model_studio.submitting import DONE, Account, create, error
 
@@ -155,6 +157,31 @@ def test_refused_reads_are_not_repeated(
         read(client_at, waiting, exchange)
 
 
+def test_who_reads_does_not_stand_in_line_for_longer_than_its_time_out(
+    client_at: Any, waiting: Waiting, script: Any, answer: Any, clock: Any
+) -> None:
+    """Pictures of other tasks, which are kept for a day, would meanwhile be lost."""
+    queries = Pacer().queries("me", True)
+    exchange = script(answer(429, error("Throttling"), Retry_After="7200"), answer(200, DONE))
+    with pytest.raises(DeadlinePassed, match="HTTP 429"):
+        asyncio.run(client_at(exchange, queries=queries).task("t-1", waiting))
+    assert clock.slept == pytest.approx(300)
+    with pytest.raises(DeadlinePassed, match="the service asks to wait 115 min"):
+        asyncio.run(client_at(exchange, queries=queries).task("t-1", Waiting(300, clock=clock)))
+    assert clock.slept == pytest.approx(300) and len(exchange.calls) == 1
+    patient = Waiting(7000, clock=clock)
+    assert asyncio.run(client_at(exchange, queries=queries).task("t-1", patient)).task_id == "t-1"
+
+
+def test_a_short_pause_is_waited_for_whatever_is_left_of_the_time_out(
+    client_at: Any, script: Any, answer: Any, clock: Any
+) -> None:
+    queries = Pacer().queries("me", True)
+    queries.refused(answer(429, {}, Retry_After="30"), 0, clock.now())
+    reading = client_at(script(answer(200, DONE)), queries=queries)
+    assert asyncio.run(reading.task("t-1", Waiting(3, clock=clock))).task_id == "t-1"
+
+
 def test_byte_by_byte_answers_end_with_the_total_time_out(
     client_at: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +195,127 @@ def test_byte_by_byte_answers_end_with_the_total_time_out(
     with pytest.raises(DeadlinePassed, match="not complete"):
         asyncio.run(client_at(Exchange(), raw_server(drip).url).task("t-1", Waiting(0.5)))
     assert time.monotonic() - began < 2
+
+
+# Canceling is free
+
+
+class Tasks:
+    """One task of four pictures at a simulator, which begins when it is asked about."""
+
+    def __init__(self, sim: Simulator, client_at: Any, clock: Any) -> None:
+        self.sim = sim
+        self.clock = clock
+        self.waiting = Waiting(300, clock=clock)
+        self.client = client_at(Exchange(), sim.base_url, key=sim.key)
+        request = ask("wan2.2-t2i-flash", n=4)
+        account = Account(self.waiting)
+        self.task_id = asyncio.run(self.client.create(request, account, self.waiting)).task_id
+
+    def cancel(self, waiting: Waiting | None = None) -> bool:
+        canceled: bool = asyncio.run(self.client.cancel(self.task_id, waiting or self.waiting))
+        return canceled
+
+    def read(self) -> TaskAnswer:
+        answer: TaskAnswer = asyncio.run(self.client.task(self.task_id, self.waiting))
+        return answer
+
+    @property
+    def calls(self) -> int:
+        return sum(seen.path.endswith("/cancel") for seen in self.sim.requests)
+
+
+@pytest.fixture
+def tasks(sim: Simulator, client_at: Any, clock: Any) -> Tasks:
+    return Tasks(sim, client_at, clock)
+
+
+@pytest.mark.parametrize("fault", ["http_502", "throttle", "http_500_json", "reset_on_connect", "firewall", "not_json"])
+def test_a_cancel_that_meets_a_hiccup_is_repeated(tasks: Tasks, fault: str) -> None:
+    processed = {"processed": False} if fault == "not_json" else {}
+    tasks.sim.faults.add(fault, on="cancel", times=3, **processed)
+    assert tasks.cancel()
+    assert tasks.calls == 4 and tasks.sim.billed == []
+    assert tasks.read().state == "CANCELED"
+
+
+def test_a_cancel_that_takes_too_long_is_repeated(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SHORT", Timeouts(connect=1, read=0.2, total=0.4))
+    tasks.sim.faults.add("slow_answer", on="cancel", times=1, seconds=1)
+    tasks.cancel()
+    assert tasks.calls == 2
+    monkeypatch.undo()
+    assert tasks.read().state == "CANCELED" and tasks.sim.billed == []
+
+
+def test_a_cancel_whose_answer_was_lost_has_worked(tasks: Tasks) -> None:
+    """The service refuses the second one, since the task has ended; what it says of the task counts."""
+    tasks.sim.faults.add("close_before_answer", on="cancel", times=1)
+    tasks.cancel()
+    assert tasks.read().state == "CANCELED" and tasks.sim.billed == []
+
+
+def test_a_task_that_runs_is_refused_once(tasks: Tasks) -> None:
+    while tasks.read().state != "RUNNING":
+        continue
+    assert not tasks.cancel()
+    assert tasks.calls == 1 and tasks.clock.slept == 0
+
+
+@pytest.mark.parametrize("code", ["InvalidApiKey", "UnsupportedOperation", "Brand.New"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_cancel_that_the_service_refuses_is_not_repeated(
+    client_at: Any, waiting: Waiting, script: Any, answer: Any, status: int, code: str
+) -> None:
+    exchange = script(answer(status, error(code)))
+    assert not asyncio.run(client_at(exchange).cancel("t-1", waiting))
+
+
+@pytest.mark.parametrize("fault", ["http_502", "throttle", "reset_on_connect"])
+def test_a_cancel_is_given_up_after_two_minutes(tasks: Tasks, fault: str) -> None:
+    tasks.sim.faults.add(fault, on="cancel")
+    began = tasks.clock.now()
+    assert not tasks.cancel()
+    assert tasks.clock.now() - began == pytest.approx(120, abs=0.2)
+    assert 15 <= tasks.calls <= 40
+
+
+def test_a_cancel_outlives_cancel_and_the_deadline(tasks: Tasks) -> None:
+    tasks.sim.faults.add("http_502", on="cancel", times=5)
+    over = Waiting(10, lambda: True, clock=tasks.clock)
+    tasks.clock.time += 20
+    assert tasks.cancel(over) and tasks.sim.billed == []
+
+
+def test_a_cancel_does_not_stand_in_line_for_longer_than_it_is_tried(
+    client_at: Any, waiting: Waiting, script: Any, answer: Any, clock: Any
+) -> None:
+    """The pause begins while it stands there."""
+    queries = Pacer().queries("me", True)
+    canceling = client_at(script(), queries=queries)
+
+    async def scene() -> bool:
+        queries.refused(answer(429, {}, Retry_After="20"), 0, clock.now())
+        run = asyncio.ensure_future(canceling.cancel("t-1", waiting))
+        while clock.slept < 10:
+            await asyncio.sleep(0)
+        queries.refused(answer(429, {}, Retry_After="3600"), 0, clock.now())
+        return await run
+
+    assert asyncio.run(scene()) is False
+    assert clock.slept == pytest.approx(120, abs=0.2)
+
+
+def test_cancels_keep_to_the_limit_of_queries(client_at: Any, script: Any, answer: Any, clock: Any) -> None:
+    queries = Pacer().queries("me", True)
+    exchange = script(*[answer(200, {"request_id": "r"})] * 40)
+    canceling = client_at(exchange, queries=queries)
+
+    async def many() -> list[bool]:
+        return await asyncio.gather(*(canceling.cancel("t-1", Waiting(300, clock=clock)) for _ in range(40)))
+
+    assert asyncio.run(many()) == [True] * 40
+    assert clock.slept >= 1
 
 
 # Pictures
