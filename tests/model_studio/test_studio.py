@@ -200,7 +200,7 @@ def test_a_picture_that_cannot_be_had(studio: Studio, waiting: Waiting, sim: Sim
 
 
 def test_one_lost_picture_of_several_is_told(studio: Studio, waiting: Waiting, sim: Simulator) -> None:
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     result = generate(studio, waiting, "wan2.6-t2i", n=3)
     assert len(result.pictures) == 2
     assert any("A picture was lost" in note for note in result.info["notes"])

@@ -25,10 +25,12 @@ TASK = "wan2.2-t2i-flash"
 
 
 def submit(studio: Studio, waiting: Waiting, **changes: Any) -> tuple[str, dict[str, Any]]:
+    waiting.origin = Origin(waiting)  # queued now
     return asyncio.run(studio._submit(ask(TASK, call_mode="async", **changes), waiting))
 
 
 def collect(studio: Studio, waiting: Waiting, *task_ids: str) -> Result:
+    waiting.origin = Origin(waiting)
     return asyncio.run(studio._collect(task_ids, "auto", waiting))
 
 
@@ -191,9 +193,11 @@ def test_links_that_expired_make_the_next_submission_a_new_one(
     studio: Studio, waiting: Waiting, sim: Simulator
 ) -> None:
     task_id, _ = submit(studio, waiting)
-    sim.faults.add("picture_expired", times=1)
-    with pytest.raises(errors.PictureExpired):
+    sim.faults.add("picture_expired")
+    with pytest.raises(errors.PictureExpired, match="Queue again to try once more"):
         collect(studio, waiting, task_id)
+    sim.faults.clear()
+    sim.faults.add("unknown", on="poll")
     new_id, info = submit(studio, waiting)
     assert new_id != task_id and info["source"] == "new"
     assert any("An earlier task of this request can no longer be fetched" in note for note in info["notes"])
