@@ -4,7 +4,7 @@ ModelStudioError
 ├── InvalidRequest          refused here, before anything was sent
 ├── ConfigurationError      a setting of this machine is wrong
 │   └── KeyMissing          no API key for the region
-├── BudgetReached           it would exceed the user's daily budget; nothing was sent
+├── BudgetReached           it would pass the user's daily budget; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
 │   └── GatewayAnswered     something on the way to it refused
 ├── SubmissionUncertain     sent, but no answer came; it may have been billed
@@ -106,7 +106,7 @@ class KeyMissing(ConfigurationError):
 
 
 class BudgetReached(ModelStudioError):
-    """It would exceed the user's daily budget; nothing was sent."""
+    """It would pass the user's daily budget; nothing was sent."""
 
 
 class ConnectionFailed(ModelStudioError):

@@ -246,5 +246,5 @@ def _tidy(ledger: Ledger, rules: Rules) -> None:
 
 
 def _digest(api: Api) -> str:
-    """Tells accounts apart within this process, so that tables hold no keys."""
+    """Tells accounts apart within this process; keys do not lie about in tables."""
     return hashlib.sha256(api.key.value.encode()).hexdigest()
