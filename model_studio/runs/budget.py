@@ -1,4 +1,4 @@
-"""The user's daily budget, checked against the ledger's sums of today (local time, list prices)."""
+"""The user's daily budget, held against the ledger's sums of today (local time, list prices)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..words import Text, money
 
 
 def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
-    """What refuses a request that would exceed its currency's budget, given today's sums; None where no budget applies.
+    """What refuses a request that would pass its currency's budget, given today's sums; None where no budget applies.
 
-    What it raises is BudgetReached. A model without a known price cannot be checked against a budget and is refused.
+    What it raises is BudgetReached. A model without a known price cannot be held against a budget and is refused.
     """
     if not budgets:
         return None
     if request.price is None:
         raise BudgetReached(
             Text(
-                "There is no list price for {model} in {region} to check against MODEL_STUDIO_DAILY_BUDGET.",
+                "There is no list price for {model} in {region} to hold against MODEL_STUDIO_DAILY_BUDGET.",
                 model=request.model.name,
                 region=request.region,
             ),
@@ -36,8 +36,8 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
         if so_far + cost > budget:
             raise BudgetReached(
                 Text(
-                    "This run costs {cost} at list price; with the {so_far} of today it would exceed the daily budget "
-                    "of {budget}.",
+                    "This run costs {cost} at list price; with the {so_far} of today it would pass the daily budget of "
+                    "{budget}.",
                     cost=money(cost, currency),
                     so_far=money(so_far, currency),
                     budget=money(budget, currency),
