@@ -67,7 +67,7 @@ def together(link: str, count: int) -> float:
 
 def _session(connections: int = 1) -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # a proxy of the person's has no business with a loopback address
+    session.trust_env = False  # the user's proxy must not be used for a loopback address
     session.mount("http://", HTTPAdapter(pool_maxsize=connections))
     return session
 

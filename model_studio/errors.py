@@ -29,7 +29,7 @@ ModelStudioError
     ├── PictureExpired
     ├── PictureUnreachable
     ├── PictureUnreadable   of a kind that cannot be opened here
-    └── PictureBroken       truncated, damaged, or no picture at all
+    └── PictureBroken       truncated, damaged, or not a picture at all
 """
 
 from __future__ import annotations
@@ -223,4 +223,4 @@ class PictureUnreadable(PictureError):
 
 
 class PictureBroken(PictureError):
-    """Truncated, damaged, or no picture at all."""
+    """Truncated, damaged, or not a picture at all."""

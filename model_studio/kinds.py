@@ -24,7 +24,7 @@ _JPEG_END = 0xD9
 
 
 def kind_of(content: bytes) -> str:
-    """Empty where it is no kind of picture that is known here."""
+    """Empty where it is not a known kind of picture."""
     return next((kind for kind, start in _STARTS.items() if start.match(content)), "")
 
 

@@ -192,7 +192,7 @@ def check_text(name: str, value: str) -> None:
                 code=ord(value[error.start]),
                 number=error.start + 1,
             ),
-            Text("Delete it, or enter it anew; it is often an emoji that was cut in two."),
+            Text("Delete it, or enter it again; it is often an emoji that was cut in two."),
         ) from None
 
 
@@ -297,14 +297,14 @@ def _prompt_notes(model: Model, prompt: str, negative_prompt: str) -> list[Text]
         facts = {"length": length, "model": model.name, "limit": limit.length}
         notes.append(
             Text(
-                "The prompt has {length} characters; {model} reads about the first {limit} and drops the rest without "
-                "a word.",
+                "The prompt has {length} characters; {model} reads about the first {limit} and drops the rest "
+                "silently.",
                 **facts,
             )
             if limit.unit == "characters"
             else Text(
                 "The prompt has about {length} tokens; {model} reads about the first {limit} and drops the rest "
-                "without a word.",
+                "silently.",
                 **facts,
             )
         )

@@ -53,7 +53,7 @@ class Result:
 
 
 class Studio:
-    """Model Studio as this machine's environment describes it, read anew for each request.
+    """Model Studio as this machine's environment describes it, read again for each request.
 
     `folder`: this pack's private folder, for the ledger and as the last place where a key is looked for; made when the
     first request is written down.

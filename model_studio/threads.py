@@ -29,7 +29,7 @@ def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future
 def file_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """`function`, begun as soon as one of the few threads for files is free, first come first served.
 
-    Thousands of runs would otherwise all lock the ledger at once, and wait until it counts as not to be had.
+    Thousands of runs would otherwise all lock the ledger at once, and wait until it counts as unavailable.
     """
     future, work = _work(function, *args, **kwargs)
     _files.put(work)

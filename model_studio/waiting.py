@@ -46,7 +46,7 @@ class Clock:
 
 
 class Phase:
-    """What a run is doing now, since when, and about how long that takes (seconds; None: nobody knows)."""
+    """What a run is doing now, since when, and about how long that takes (seconds; None: not known)."""
 
     def __init__(self, name: str, since: float | None = None, about: float | None = None) -> None:
         self.name = name
@@ -152,7 +152,7 @@ class Waiting:
         self._canceled = self._canceled or canceled
 
     def interrupted(self) -> bool:
-        """Whether the run is to end: the user asked for it, or nobody waits for it; as far as that is heeded now."""
+        """Whether the run is to end: the user asked for it, or nobody waits for it, where it may end for that."""
         self._canceled = self._canceled or self.cancel_asked()
         return (self._stops_on_cancel and self._canceled) or (self._stops_when_left and self.abandoned)
 
@@ -165,7 +165,7 @@ class Waiting:
         self._stops_when_left, self._stops_on_cancel = False, True
 
     def never_stop(self) -> None:
-        """Something is paid for and cannot be had back: the run goes on to its end."""
+        """Something is paid for and cannot be refunded: the run goes on to its end."""
         self._stops_when_left = self._stops_on_cancel = False
 
     def extend(self, seconds: float) -> None:
@@ -221,7 +221,7 @@ class Waiting:
             await self.clock.sleep(min(seconds, self._look_after), ends)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs; it then runs on unheard."""
+        """`function` in a thread. Raises Interrupted or DeadlinePassed while it still runs, its result then ignored."""
         return await self.result(start(function, *args, **kwargs))
 
     async def result(self, future: Future[T] | asyncio.Future[T], within: float = math.inf) -> T:
@@ -248,7 +248,7 @@ class Waiting:
                 await self._look_later(waited, end)
             return waited.result()
         finally:
-            waited.cancel()  # where it was left: it runs on, unheard
+            waited.cancel()  # where it was left: it runs on, its result is ignored
 
     async def _look_later(self, waited: asyncio.Future[Any], end: float) -> None:
         """Until there is something to look at. Raises TimeoutError where `end` has passed."""

@@ -1,4 +1,4 @@
-"""What a node shows while it runs and afterwards, told to the page that queued it and to nobody else.
+"""What a node shows while it runs and afterwards, sent only to the page that queued it.
 
 ComfyUI's own progress text is not used. Its page takes that for HTML, in which a workflow or an answer of the service
 could bring a script, and shows it on any node of the same number. Our part of the page shows text as text.
@@ -47,7 +47,7 @@ class Board:
         self._told = ("", 0.0)
 
     def changed(self) -> None:
-        """Tells it soon. ComfyUI sends a message for client None to every page: nobody who queued, nobody is told."""
+        """Sends it soon, but not to client None: ComfyUI would send that to every page."""
         if self._client is None:
             return
         if self.runs.all_ended:  # the loop may end with this task: what is called soon still runs

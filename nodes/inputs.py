@@ -150,7 +150,7 @@ def image_outputs() -> list[io.Output]:
             "The pictures as one batch [B,H,W,3]; one batch for each size should the service draw several.",
             is_list=True,
         ),
-        output(io.String, "used_prompt", "The prompt as the service rewrote it, where it tells; else yours."),
+        output(io.String, "used_prompt", "The prompt as the service rewrote it, where it returns it; otherwise yours."),
         output(
             io.String,
             "info",

@@ -39,7 +39,7 @@ class ComfyUI:
         self.home = home
         self.log_file = log_file
         self._http = requests.Session()
-        self._http.trust_env = False  # a proxy of the person's has no business with a loopback address
+        self._http.trust_env = False  # the user's proxy must not be used for a loopback address
 
     @classmethod
     def start(

@@ -136,7 +136,7 @@ def has_terminal() -> bool:
 
 
 def check_real(options: Namespace) -> None:
-    """Stop early where the real service cannot be used, or nobody could say yes."""
+    """Stop early where the real service cannot be used, or nobody is there to confirm."""
     if not any(name.startswith("DASHSCOPE_API_KEY") for name in pack_variables()):
         raise RigError("--real needs your Model Studio key in the environment variable DASHSCOPE_API_KEY.")
     if options.command == "demo" and not options.yes and not has_terminal():

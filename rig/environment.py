@@ -38,7 +38,7 @@ def set_up() -> None:
     say(f"Setting up in {layout.rig_home()} (once; about 2 GB with PyTorch)")
     stamp.unlink(missing_ok=True)
     unfinished = layout.venv() / "unfinished"
-    make_venv(anew=unfinished.exists())
+    make_venv(replace=unfinished.exists())
     fetch_comfyui()
     unfinished.touch()
     try:
@@ -66,11 +66,11 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def make_venv(anew: bool) -> None:
+def make_venv(replace: bool) -> None:
     """Make the virtual environment, or keep the one there if it is of this Python and its pip runs."""
     code = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     python = layout.venv_python()
-    if anew or not python.exists() or subprocess.run([python, "-c", code], capture_output=True).returncode:
+    if replace or not python.exists() or subprocess.run([python, "-c", code], capture_output=True).returncode:
         say("Making a virtual environment")
         run_quietly(
             "Making a virtual environment (Debian and Ubuntu need: apt install python3-venv)",

@@ -29,7 +29,7 @@ def run_quietly(what: str, command: Sequence[str | Path], env: Mapping[str, str]
                     status = process.wait(_STILL_AFTER)
                     break
                 except subprocess.TimeoutExpired:
-                    say(f"  still at it: {what}")
+                    say(f"  still running: {what}")
         finally:
             if process.poll() is None:
                 process.kill()

@@ -1,4 +1,4 @@
-"""`.rig/venv/bin/python -m rig.thumbnails` makes the pictures of the example workflows anew, and the README's.
+"""`.rig/venv/bin/python -m rig.thumbnails` makes the pictures of the example workflows again, and the README's.
 
 Each workflow really runs in ComfyUI against the simulator; its thumbnail shows what it saved.
 """

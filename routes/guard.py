@@ -25,7 +25,7 @@ _OTHER_ORIGIN = Text(
     "Only ComfyUI's own page may ask this. If this is that page, a proxy hides its address from ComfyUI: let it pass "
     "on the Host header as it came (nginx: proxy_set_header Host $http_host)."
 )
-# Names that nobody can buy: those without a dot, and what standards keep for this machine and networks like a home's.
+# Names that cannot be registered: those without a dot, and what standards keep for this machine and home networks.
 _LOCAL_DOMAINS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _PORTS = {"http": 80, "https": 443}
 
@@ -62,7 +62,7 @@ async def json_object(request: web.Request, limit: int = MAX_BODY) -> dict[str, 
         with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(await request.read())
     if not isinstance(body, dict):
-        raise InvalidRequest(Text("The request is no JSON object of 1 to {limit} bytes.", limit=limit))
+        raise InvalidRequest(Text("The request is not a JSON object of 1 to {limit} bytes.", limit=limit))
     return body
 
 
@@ -113,10 +113,10 @@ def _is_origin_of(origin: str, host: str, *, at_usual_port: bool) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    """Whether a Host header names an address, or a machine in a way that is no public name."""
+    """Whether a Host header names an address, or a machine by a name that is not public."""
     try:
         parts = urlsplit(f"//{host}")
-        name, _ = parts.hostname or "", parts.port  # which may be no number
+        name, _ = parts.hostname or "", parts.port  # ValueError where it is not a number
         if (name and "." not in name) or name.endswith(_LOCAL_DOMAINS):
             return True
         ipaddress.ip_address(name)

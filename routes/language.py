@@ -13,7 +13,7 @@ from .guard import Handler, json_object
 async def put_language(request: web.Request) -> web.Response:
     locale = (await json_object(request)).get("locale")
     if not isinstance(locale, str):
-        raise InvalidRequest(Text('The request names no "locale".'))
+        raise InvalidRequest(Text('The request has no "locale".'))
     set_language(locale)
     return web.json_response({})
 

@@ -53,7 +53,9 @@ def _number(name: str, value: str, largest: int, smallest: int = 0) -> int:
     if value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER and smallest <= int(value) <= largest:
         return int(value)
     raise InvalidRequest(
-        Text("{name} is no whole number from {smallest} to {largest}.", name=name, smallest=smallest, largest=largest)
+        Text(
+            "{name} is not a whole number from {smallest} to {largest}.", name=name, smallest=smallest, largest=largest
+        )
     )
 
 

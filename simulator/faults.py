@@ -108,7 +108,7 @@ KINDS: Mapping[str, Kind] = {
     "canceled": _hold("CANCELED", "CANCELED"),
     "unknown": _hold("UNKNOWN", "UNKNOWN"),
     "suspended": _hold("SUSPENDED", "SUSPENDED"),
-    "strange_state": _hold("a state nobody has heard of", "REVIEWING"),
+    "strange_state": _hold("an unknown state", "REVIEWING"),
     "partial_success": _alter("the last `failed` pictures fail", failed=1),
     "succeeded_without_pictures": _alter("SUCCEEDED, and no picture", none=True),
     "refused_in_words": _alter(
@@ -131,7 +131,7 @@ KINDS: Mapping[str, Kind] = {
     "list_lag": Kind(
         "task",
         "lag",
-        "the list lacks the tasks of the last `seconds`; an assumption, nobody has seen whether the real list lags",
+        "the list lacks the tasks of the last `seconds`; an assumption: it is not known whether the real list lags",
         {"seconds": 5.0},
         ("list",),
     ),

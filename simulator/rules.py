@@ -89,7 +89,7 @@ class Order:
 def parse_body(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
-        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is not valid text
     except (ValueError, RecursionError):
         raise ServiceFault("InvalidParameter") from None
     if not isinstance(parsed, dict):

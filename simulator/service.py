@@ -79,7 +79,7 @@ class Service:
             self._seen.clear()
 
     def authorise(self, region: str, authorization: str | None) -> Account:
-        """A key of another region is as good as none (API documentation)."""
+        """A key of another region counts as none (API documentation)."""
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise ServiceFault("InvalidApiKey", "No API-key provided.")

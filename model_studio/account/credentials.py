@@ -20,7 +20,7 @@ _GENERAL, _FILE_PATH = "DASHSCOPE_API_KEY", "DASHSCOPE_API_KEY_FILE_PATH"
 
 _KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
-# Kinds of characters that nobody sees: control (some terminals paste a Ctrl-V too), format (of no width), blanks.
+# Kinds of invisible characters: control (some terminals paste a Ctrl-V too), format (of no width), blanks.
 _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # files of Windows' Notepad and PowerShell
 
@@ -111,7 +111,7 @@ def checked(value: str, source: str) -> ApiKey:
     if value[0] in "\"'" or _ASSIGNMENT.match(value):
         raise ConfigurationError(
             Text("What {source} holds is more than the API key.", source=source),
-            Text("It holds the bare key: no quotes, no NAME= before it."),
+            Text("It must hold the bare key: no quotes, no NAME= before it."),
         )
     if not _KEY_CHARACTERS.issuperset(value):
         raise ConfigurationError(

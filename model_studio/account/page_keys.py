@@ -61,7 +61,7 @@ def store(region: str, text: str, folder: Path) -> None:
     except OSError as error:
         raise ConfigurationError(
             Text("The key could not be stored in {folder} ({kind}).", folder=folder, kind=type(error).__name__),
-            Text("ComfyUI must be able to write there. What was stored before still is."),
+            Text("ComfyUI must be able to write there. A key that was stored before is kept."),
         ) from None
 
 

@@ -78,7 +78,7 @@ def _replaced(region: str, url: str, environ: Mapping[str, str], folder: Path | 
         valid = False
     if not valid or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(
-            Text("DASHSCOPE_HTTP_BASE_URL is no usable address."),
+            Text("DASHSCOPE_HTTP_BASE_URL is not a usable address."),
             Text("It looks like https://dashscope.aliyuncs.com/api/v1."),
         )
     if not re.search(r"/api/v\d+$", parts.path):
@@ -117,7 +117,7 @@ def _default_region(environ: Mapping[str, str], folder: Path | None) -> str:
     named = environ.get("DASHSCOPE_API_REGION", "").strip()
     if named and named not in REGIONS:
         raise ConfigurationError(
-            Text("DASHSCOPE_API_REGION is {name!r}, which is no region with text-to-image models.", name=named),
+            Text("DASHSCOPE_API_REGION is {name!r}, which is not a region with text-to-image models.", name=named),
             Text("Set it to one of {choices}.", choices=", ".join(REGIONS)),
         )
     if named:
@@ -130,7 +130,7 @@ def _workspace(environ: Mapping[str, str]) -> str:
     workspace = environ.get("DASHSCOPE_WORKSPACE_ID", "").strip()
     if not _WORKSPACE_ID.fullmatch(workspace):
         raise ConfigurationError(
-            Text("DASHSCOPE_WORKSPACE_ID is missing or no workspace id."),
+            Text("DASHSCOPE_WORKSPACE_ID is missing or not a workspace id."),
             Text("It becomes a part of the host name: letters, digits, - and _, at most 64, for instance llm-abc123."),
         )
     return workspace

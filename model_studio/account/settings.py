@@ -1,7 +1,7 @@
 """Settings of the server: the MODEL_STUDIO_* environment variables, read when they are needed.
 
-Every function takes the environment and raises ConfigurationError for a value it cannot use. An empty variable is as
-good as none; blanks around a value and letter case (but for model names) do not matter.
+Every function takes the environment and raises ConfigurationError for a value it cannot use. An empty variable
+counts as not set; blanks around a value and letter case (but for model names) do not matter.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _AMOUNT = re.compile(rf"(?P<before>[A-Z]+)?\s*(?P<number>{_NUMBER})\s*(?P<after>
 class Pace:
     """The limits this machine keeps by itself.
 
-    published   whether the published limits are kept, where the user has no own
+    published   whether the published limits are kept, for models of which the user set none
     own         the user's own limits, by model name
     """
 
@@ -90,7 +90,7 @@ def store_limit(environ: Mapping[str, str]) -> int:
         return int(value)
     size = _SIZE.fullmatch(value)
     if size is None:
-        raise _wrong(STORE_LIMIT, value, Text("which is no size"), "4 GiB")
+        raise _wrong(STORE_LIMIT, value, Text("which is not a size"), "4 GiB")
     number, prefix, binary = size.groups()
     base = 1000 if (binary or "").upper() == "B" else 1024
     return int(Decimal(number) * base ** ("KMGT".index(prefix.upper()) + 1))
@@ -102,7 +102,7 @@ def store_days(environ: Mapping[str, str]) -> float | None:
     if not value:
         return DEFAULT_STORE_DAYS
     if not _DAYS.fullmatch(value):
-        raise _wrong(STORE_DAYS, value, Text("which is no number of days"), "90")
+        raise _wrong(STORE_DAYS, value, Text("which is not a number of days"), "90")
     return float(value) or None
 
 
@@ -115,7 +115,7 @@ def daily_budget(environ: Mapping[str, str]) -> dict[str, Decimal]:
         named = [name.upper() for name in amount.group("before", "after") if name] if amount else []
         if amount is None or len(named) != 1 or named[0] not in CURRENCIES:
             reason = Text(
-                "where {part!r} is no amount with its currency ({currencies})",
+                "where {part!r} is not an amount with its currency ({currencies})",
                 part=_cut(part),
                 currencies=join("{before} or {after}", CURRENCIES),
             )
@@ -124,7 +124,7 @@ def daily_budget(environ: Mapping[str, str]) -> dict[str, Decimal]:
             raise _wrong(DAILY_BUDGET, value, Text("which names {name} twice", name=named[0]), "CNY 20, USD 3")
         budget[named[0]] = Decimal(amount["number"])
     if value and not budget:
-        raise _wrong(DAILY_BUDGET, value, Text("which names no amount"), "CNY 20, USD 3")
+        raise _wrong(DAILY_BUDGET, value, Text("which contains no amount"), "CNY 20, USD 3")
     return budget
 
 
@@ -178,8 +178,8 @@ def _no_model(name: str) -> Text:
     known = dict.fromkeys(known for model in catalog.ALL_MODELS for known in (model.name, *model.ids.values()))
     near = difflib.get_close_matches(name, known, n=3)
     if near:
-        return Text("where {name!r} is no model (near it: {near})", name=_cut(name), near=", ".join(near))
-    return Text("where {name!r} is no model", name=_cut(name))
+        return Text("where {name!r} is not a known model (similar: {near})", name=_cut(name), near=", ".join(near))
+    return Text("where {name!r} is not a known model", name=_cut(name))
 
 
 def _value(environ: Mapping[str, str], name: str) -> str:

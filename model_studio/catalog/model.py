@@ -43,7 +43,7 @@ ASYNC_PROMPT = Endpoint("/services/aigc/text2image/image-synthesis", "prompt", i
 
 @dataclass(frozen=True)
 class PromptLimit:
-    """Longest prompt; the service cuts the rest off without a word."""
+    """Longest prompt; the service cuts the rest off silently."""
 
     length: int
     unit: Literal["characters", "tokens"]

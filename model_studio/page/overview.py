@@ -20,7 +20,7 @@ PROMPT_LENGTH = 300  # characters
 THUMBNAIL_SIDE = 192  # pixels at most
 STORED = "stored"  # a state of its own for users: every picture is in the store
 
-# How a record's pictures can be had again for nothing.
+# How a record's pictures can be fetched again free of charge.
 POLLER = "poller"  # by a Task Poller with its task id
 NODE = "node"  # by running its node again
 

@@ -44,7 +44,7 @@ def quote(given: Mapping[str, Any], linked: bool, region_of: Callable[[str], str
     """For inputs by id, as a node has them: any may be missing, and is then not looked at.
 
     `linked`: whether some are missing because they are linked; `region_of` gives the real region behind a node's.
-    Raises InvalidRequest for a model that there is not, and for values of a wrong type.
+    Raises InvalidRequest for an unknown model, and for values of a wrong type.
     """
     request.check_types(given)
     if linked and "model" not in given:

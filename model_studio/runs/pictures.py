@@ -83,7 +83,7 @@ def _checked_kind(content: bytes, host: str) -> str:
     kind = kind_of(content)
     if not kind:
         is_page = content.lstrip()[:1] == b"<"
-        raise _broken(host, Text("it is a web page") if is_page else Text("it is no picture of a known kind"))
+        raise _broken(host, Text("it is a web page") if is_page else Text("it is not a picture of a known kind"))
     if kind not in _OPENED:
         raise PictureUnreadable(
             Text("The file of a finished picture at {host} is of kind {kind}.", host=host, kind=kind),

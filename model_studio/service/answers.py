@@ -46,7 +46,7 @@ class Drawn:
 class TaskAnswer:
     """One answer about a task, or about its submission. `state` is the service's word, empty where it says none.
 
-    `other_work`: what it made if that is no picture.
+    `other_work`: what it made if that is not a picture.
     """
 
     task_id: str

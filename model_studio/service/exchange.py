@@ -34,8 +34,8 @@ USER_AGENT = "model-studio-text2image/0.1"
 _PIECE = 16 * 1024  # bytes
 _POOL = 64  # connections kept open per host
 _PACKINGS = ("gzip", "x-gzip", "deflate")
-_NOT_OURS = ("br", "zstd", "compress", "x-compress")  # packings that nobody asked for and nothing here undoes
-_MOST_PACKINGS = 2  # one within the other; nobody means more
+_NOT_OURS = ("br", "zstd", "compress", "x-compress")  # encodings that were not asked for and cannot be undone here
+_MOST_PACKINGS = 2  # one within the other; more is never meant
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class _Waiter:
 
 
 class Line:
-    """`left`: seconds until the turn of a place in the line (0: the first), infinite where nobody knows.
+    """`left`: seconds until the turn of a place in the line (0: the first), infinite where that is not known.
 
     `text`: shows them on a node.
     """

@@ -21,7 +21,7 @@ class NotPublic(Exception):
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
 _NAT64_INSIDE = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; older Python takes it for global
-_COMPATIBLE = ipaddress.ip_network("::/96")  # ::a.b.c.d, RFC 4291; with :: and ::1, which are no internet address
+_COMPATIBLE = ipaddress.ip_network("::/96")  # ::a.b.c.d, RFC 4291; with :: and ::1, which are not internet addresses
 
 
 def is_public(address: str) -> bool:

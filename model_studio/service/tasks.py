@@ -44,7 +44,7 @@ def parse_ids(text: str) -> list[str]:
     """Task ids from a text, each once, in order; there may be none.
 
     They stand between commas, blanks or line ends, quoted or bracketed as they were copied, in URLs, or in the
-    service's JSON. Raises InvalidRequest for what is no id, and for too many.
+    service's JSON. Raises InvalidRequest for what is not an id, and for too many.
     """
     ids = list(dict.fromkeys(_in_json(text) if "{" in text else _in_words(text)))
     for task_id in ids:
@@ -62,7 +62,7 @@ def parse_ids(text: str) -> list[str]:
 
 
 def _in_json(text: str) -> list[str]:
-    """What answers of the service, or parts of them, call a task id: all else in them is none."""
+    """What answers of the service, or parts of them, call a task id: nothing else in them is one."""
     named: list[str] = []
     with contextlib.suppress(ValueError, RecursionError):
         named = list(_values(json.loads(text)))

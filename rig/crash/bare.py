@@ -55,7 +55,7 @@ class Bare:
     """The victim and its runs. A context manager."""
 
     name = "bare"
-    # Of submissions closer together nobody could tell whose a task in the account's list is.
+    # For submissions closer together it cannot be told to which one a task in the account's list belongs.
     apart = 80.0
 
     def __init__(self, home: Path, env: Mapping[str, str], dice: random.Random) -> None:

@@ -40,7 +40,7 @@ class Evidence:
 
     @property
     def uncertain(self) -> set[str]:
-        """Names of the records of which nobody knows whether the service has them."""
+        """Names of the records of which it is not known whether the service has them."""
         return {record.name for record in self.records if record.state in (SENDING, UNCERTAIN)}
 
 

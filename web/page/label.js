@@ -41,7 +41,7 @@ export function addLabel(node) {
   const height = () => Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN);
   const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
-  widget.serialize = false; // it is no input: neither in the workflow nor in the prompt
+  widget.serialize = false; // it is not an input: neither in the workflow nor in the prompt
   widget.beforeQueued = markPrompt;
   if (!buys) return;
   labelled.add(node);
@@ -69,11 +69,11 @@ export function showOutcome(id, text) {
 /** Keeps the labels true, whoever changes what: the user, a link further up, another pack's script. To be called once. */
 export function followNodes() {
   setInterval(() => labelled.forEach(look), EVERY);
-  window.addEventListener("model-studio-keys", askAnew); // keys decide which region `auto` means
-  api.addEventListener("reconnected", askAnew);
+  window.addEventListener("model-studio-keys", askAgain); // keys decide which region `auto` means
+  api.addEventListener("reconnected", askAgain);
 }
 
-function askAnew() {
+function askAgain() {
   asked = new WeakMap();
 }
 

@@ -6,7 +6,7 @@ import { api } from "../../../scripts/api.js";
 import { ask } from "./server.js";
 import { language } from "./words.js";
 
-/** Now, whenever the setting changes, and to a server that was started anew. */
+/** Now, whenever the setting changes, and to a server that was restarted. */
 export async function reportLanguage() {
   api.addEventListener("reconnected", () => tell(language()));
   // Older pages tell of it before the setting holds it.

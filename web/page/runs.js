@@ -97,7 +97,7 @@ async function queuedWorkflow(prompt) {
 /**
  * The workflow of this page that a prompt was queued from.
  * @param {string | undefined} mark
- * @param {string | undefined} id of the workflow, for what was queued before the page was loaded anew
+ * @param {string | undefined} id of the workflow, for what was queued before the page was reloaded
  * @returns {Comfy.Workflow | undefined}
  */
 function tabOf(mark = "", id = "") {

@@ -74,7 +74,7 @@ class TasksPanel {
     );
   }
 
-  /** Begins anew, at the top. */
+  /** Loads the list again, from the top. */
   async reload() {
     this.list.element.scrollTop = 0;
     await this.load(undefined, (records, hasMore) => {

@@ -109,16 +109,16 @@ def test_replaced_address(region: str, environ: dict[str, str], expected: tuple[
 @pytest.mark.parametrize(
     ("region", "environ", "says"),
     [
-        ("auto", {BASE: "127.0.0.1:8089"}, "no usable address"),
-        ("auto", {BASE: "ftp://host/api/v1"}, "no usable address"),
-        ("auto", {BASE: "https://user:pw@host/api/v1"}, "no usable address"),
-        ("auto", {BASE: "https://host:99999/api/v1"}, "no usable address"),
+        ("auto", {BASE: "127.0.0.1:8089"}, "not a usable address"),
+        ("auto", {BASE: "ftp://host/api/v1"}, "not a usable address"),
+        ("auto", {BASE: "https://user:pw@host/api/v1"}, "not a usable address"),
+        ("auto", {BASE: "https://host:99999/api/v1"}, "not a usable address"),
         ("auto", {BASE: "http://127.0.0.1:8089"}, "ends in /api/v1"),
         ("auto", {BASE: "https://dashscope.aliyuncs.com/compatible-mode/v1"}, "ends in /api/v1"),
         ("auto", {BASE: "http://dashscope.aliyuncs.com/api/v1"}, "unencrypted"),
         ("cn-beijing", {BASE: "https://dashscope-intl.aliyuncs.com/api/v1"}, "asks for cn-beijing"),
         ("auto", {"DASHSCOPE_API_REGION": "eu-central-1"}, "eu-central-1"),
-        ("ap-southeast-1", {"DASHSCOPE_WORKSPACE_ID": "evil.example/"}, "no workspace id"),
+        ("ap-southeast-1", {"DASHSCOPE_WORKSPACE_ID": "evil.example/"}, "not a workspace id"),
         ("auto", {BASE: "https://{workspace_id}.us-east-1.maas.aliyuncs.com/api/v1"}, "missing"),
     ],
 )

@@ -108,8 +108,8 @@ def test_store_limit(value: str, size: int) -> None:
         "4 PB",
     ],
 )
-def test_what_is_no_size(value: str) -> None:
-    assert "no size" in refusal(STORE_LIMIT, value)
+def test_what_is_not_a_size(value: str) -> None:
+    assert "not a size" in refusal(STORE_LIMIT, value)
 
 
 UNITS = {"": 1, "K": 2**10, "KB": 10**3, "MiB": 2**20, "GB": 10**9, "GiB": 2**30, "TB": 10**12}
@@ -126,8 +126,8 @@ def test_store_days(value: str, days: float | None) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", "90 days", "nan", "inf", "1e3", "٩", "forever", "1_000"])
-def test_what_is_no_number_of_days(value: str) -> None:
-    assert "no number of days" in refusal(STORE_DAYS, value)
+def test_what_is_not_a_number_of_days(value: str) -> None:
+    assert "not a number of days" in refusal(STORE_DAYS, value)
 
 
 @pytest.mark.parametrize(
@@ -148,19 +148,19 @@ def test_daily_budget(value: str, budget: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("20", "'20' is no amount"),
-        ("CNY", "'CNY' is no amount"),
-        ("CNY -1", "'CNY -1' is no amount"),
-        ("CNY NaN", "no amount"),
-        ("CNY Infinity", "no amount"),
-        ("CNY 1e3", "no amount"),
-        ("EUR 5", "'EUR 5' is no amount"),
-        ("CNY 20 USD", "no amount"),
-        ("CNY 20 USD 3", "no amount"),
-        ("CNY 1,000", "'000' is no amount"),
+        ("20", "'20' is not an amount"),
+        ("CNY", "'CNY' is not an amount"),
+        ("CNY -1", "'CNY -1' is not an amount"),
+        ("CNY NaN", "not an amount"),
+        ("CNY Infinity", "not an amount"),
+        ("CNY 1e3", "not an amount"),
+        ("EUR 5", "'EUR 5' is not an amount"),
+        ("CNY 20 USD", "not an amount"),
+        ("CNY 20 USD 3", "not an amount"),
+        ("CNY 1,000", "'000' is not an amount"),
         ("CNY 20, USD 3, cny 5", "names CNY twice"),
-        ("CNY ２０", "no amount"),
-        (",;", "names no amount"),
+        ("CNY ２０", "not an amount"),
+        (",;", "contains no amount"),
     ],
 )
 def test_budgets_in_doubt_are_refused(value: str, reason: str) -> None:
@@ -222,8 +222,8 @@ def test_a_model_may_be_called_as_in_a_region() -> None:
 
 def test_an_unknown_model_is_named_with_those_near_it() -> None:
     text = refusal(PACE, '{"qwen-image-2-pro": {"submits": 10, "seconds": 60}}')
-    assert re.search(r"'qwen-image-2-pro' is no model \(near it: [^)]*qwen-image-2\.0-pro", text)
-    assert "near it" not in refusal(PACE, '{"~": {"submits": 10, "seconds": 60}}')
+    assert re.search(r"'qwen-image-2-pro' is not a known model \(similar: [^)]*qwen-image-2\.0-pro", text)
+    assert "similar" not in refusal(PACE, '{"~": {"submits": 10, "seconds": 60}}')
 
 
 @pytest.mark.parametrize(

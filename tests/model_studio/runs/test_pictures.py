@@ -168,12 +168,12 @@ class TestDecode:
         [
             (b"<html>Not here</html>", "web page"),
             (b"  <?xml version='1.0'?><Error/>", "web page"),
-            (b"", "no picture of a known kind"),
-            (b"%!PS-Adobe-3.0 EPSF-3.0", "no picture of a known kind"),
-            (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "no picture of a known kind"),
+            (b"", "not a picture of a known kind"),
+            (b"%!PS-Adobe-3.0 EPSF-3.0", "not a picture of a known kind"),
+            (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "not a picture of a known kind"),
         ],
     )
-    def test_what_is_no_picture(self, content: bytes, says: str) -> None:
+    def test_what_is_not_a_picture(self, content: bytes, says: str) -> None:
         with pytest.raises(PictureBroken, match=says) as caught:
             decode(content, HOST)
         assert HOST in str(caught.value)

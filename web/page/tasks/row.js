@@ -23,7 +23,7 @@ import { addPoller } from "./graph.js";
  * @property {string | null} task_id
  * @property {number} pictures how many were drawn
  * @property {number[]} thumbnails numbers of those in the store
- * @property {"poller" | "node" | null} again how the pictures can be had again
+ * @property {"poller" | "node" | null} again how the pictures can be fetched again
  */
 
 const THUMBNAIL_DELAY = 120; // milliseconds in which a row that is scrolled past is gone again
@@ -80,7 +80,7 @@ function thumbnail({ id, when, thumbnails, pictures }) {
   const frame = make("div", { className: "model-studio-thumbnail" });
   if (thumbnails.length) {
     const image = make("img", { alt: "" });
-    // The time tells apart records of equal ids, should the ledger be begun anew.
+    // The time tells apart records of equal ids, should a new ledger be begun.
     const address = api.apiURL(`/model_studio/records/${id}/thumbnail/${thumbnails[0]}?of=${when}`);
     image.addEventListener("error", () => image.replaceWith(noPicture()));
     setTimeout(() => image.isConnected && (image.src = address), THUMBNAIL_DELAY);
