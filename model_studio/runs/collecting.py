@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from ..errors import ModelStudioError, PictureError, ServiceError, TaskError, TaskTimeout, TaskUnknown
 from ..ledger import Asked, Entry
-from ..ledger.session import LedgerSession, StoredPictures
+from ..ledger.session import LedgerSession
 from ..service import tasks
 from ..service.client import Client
 from ..service.polling import Answer, Polling
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
-from . import gallery, info, leftovers, lookup
+from . import info, lookup
 from .gallery import Fetched
 from .paid_record import PaidRecord
 from .pictures import Picture
@@ -83,14 +83,12 @@ class Collecting:
             if answer is not None:
                 await self._settle(answer, task_id)
             record = self._known[task_id]
-            store = StoredPictures(self._session, record.entry)
-            patience = self._patience(task_id)
-            fetched = await gallery.fetch(self._client, record.entry.drawn, self._waiting, store, patience)
+            fetched = await record.fetch(self._client, record.entry.drawn)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
             collection.is_final = collection.is_final and not isinstance(error, PictureError | TaskUnknown)
             return
-        if store.downloads or answer is not None:
+        if fetched.downloads or answer is not None:
             collection.source = info.RESUMED
         if record.entry.adopted:
             fetched.notes.append(lookup.note(record.entry))
@@ -117,10 +115,7 @@ class Collecting:
         return record is not None and (record.entry.asked.region, record.entry.asked.account) == here
 
     def _patience(self, task_id: str) -> float:
-        if not self._is_ours(task_id):
-            return 0.0
-        record = self._known[task_id]
-        return leftovers.patience(record.entry, record.has_consent("lost"), record.now)
+        return self._known[task_id].patience if self._is_ours(task_id) else 0.0
 
     async def _settle(self, answer: Answer, task_id: str) -> None:
         """Writes down what the service says of a task. Raises the error for which there are no pictures."""

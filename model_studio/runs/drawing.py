@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from ..errors import (
     ModelStudioError,
     PictureError,
-    PictureExpired,
     ServiceError,
     SubmissionUncertain,
     TaskUnknown,
     Throttled,
 )
 from ..ledger import Entry
-from ..ledger.session import StoredPictures
 from ..service import tasks
 from ..service.answers import Drawn, TaskAnswer
 from ..service.polling import Polling
 from ..waiting import Interrupted
 from ..words import Text
-from . import gallery, info, leftovers, lookup
+from . import info, leftovers, lookup
 from .gallery import Fetched
 from .paid_request import PaidRequest
 
@@ -166,9 +164,8 @@ async def _submit(paid: PaidRequest) -> None:
 
 
 def _polling(paid: PaidRequest) -> Polling:
-    patience = leftovers.patience(paid.entry, paid.has_consent("lost"), paid.now)
     about = paid.request.model.typical_seconds
-    return Polling(paid.client, {paid.entry.task_id or "": patience}, paid.waiting, about)
+    return Polling(paid.client, {paid.entry.task_id or "": paid.patience}, paid.waiting, about)
 
 
 async def _await_task(paid: PaidRequest, first_pause: float) -> TaskAnswer:
@@ -228,20 +225,16 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Outcome:
     """The pictures behind the links. `source` STORED: RESUMED in truth, if any had to be downloaded."""
     drawing_seconds = paid.waiting.elapsed
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
-    store = StoredPictures(paid.session, paid.entry)
-    patience = leftovers.patience(paid.entry, paid.has_consent("lost"), paid.now)
     try:
-        fetched = await gallery.fetch(paid.client, drawn, paid.waiting, store, patience)
+        fetched = await paid.fetch(paid.client, drawn)
     except ModelStudioError as error:
-        if isinstance(error, PictureExpired):
-            await paid.seen(paid.waiting.elapsed - drawing_seconds)
         paid.tell_of(error)
         raise error.with_ids(request_id=paid.entry.request_id, task_id=paid.entry.task_id) from None
     if lookup.is_other_size(paid.entry, fetched.pictures):
         await paid.contradicted()
         raise paid.uncertain(lookup.ANOTHERS)
     await paid.restored()
-    if source == info.STORED and store.downloads:
+    if source == info.STORED and fetched.downloads:
         source = info.RESUMED
     is_sent = source == info.NEW
     if paid.entry.adopted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
 from ..ledger.session import StoredPictures
@@ -21,11 +21,15 @@ PATIENCE = 180  # seconds at least for downloads, however much of the user's tim
 
 @dataclass(frozen=True)
 class Fetched:
-    """Pictures in the service's order, notes for the user, and the errors of those that did not come."""
+    """Pictures in the service's order, notes for the user, and the errors of those that did not come.
+
+    `downloads`: how many were not in the store.
+    """
 
     pictures: list[Picture]
-    notes: list[Text] = field(default_factory=list)
-    errors: list[PictureError] = field(default_factory=list)
+    notes: list[Text]
+    errors: list[PictureError]
+    downloads: int
 
 
 async def fetch(
@@ -62,7 +66,7 @@ async def fetch(
     errors = [outcome for outcome in outcomes if isinstance(outcome, PictureError)]
     if not got:
         raise errors[0]
-    return Fetched(got, _notes(drawn, got, errors), errors)
+    return Fetched(got, _notes(drawn, got, errors), errors, arrived)
 
 
 def _nothing_drawn(drawn: Drawn) -> NoPictures:

@@ -9,11 +9,13 @@ from typing import Literal
 
 from ..errors import ModelStudioError, PictureExpired, TaskUnknown
 from ..ledger import Entry
-from ..ledger.session import LedgerSession
-from ..service.answers import TaskAnswer
+from ..ledger.session import LedgerSession, StoredPictures
+from ..service.answers import Drawn, TaskAnswer
+from ..service.client import Client
 from ..waiting import Waiting
 from ..words import Text
-from . import leftovers
+from . import gallery, leftovers
+from .gallery import Fetched
 
 BadEnd = Literal["uncertain", "lost"]
 
@@ -78,6 +80,21 @@ class PaidRecord:
     async def contradicted(self) -> None:
         """The task that was found for it is somebody else's, and is known as such from now on."""
         self.entry = await self.session.give_back(self.entry)
+
+    async def fetch(self, client: Client, drawn: Drawn) -> Fetched:
+        """Its pictures. Raises as `gallery.fetch`."""
+        began = self.waiting.clock.now()
+        store = StoredPictures(self.session, self.entry)
+        try:
+            return await gallery.fetch(client, drawn, self.waiting, store, self.patience)
+        except PictureExpired:
+            await self.seen(self.waiting.clock.now() - began)
+            raise
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which to ask again, should the service deny its task or picture."""
+        return leftovers.patience(self.entry, self.has_consent("lost"), self.now)
 
     def has_consent(self, bad_end: BadEnd) -> bool:
         """Whether the user was told of this end before they queued this run."""
