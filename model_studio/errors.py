@@ -4,6 +4,7 @@ ModelStudioError
 ├── InvalidRequest          refused here, before anything was sent
 ├── ConfigurationError      a setting of this machine is wrong
 │   └── KeyMissing          no API key for the region
+├── LedgerUnreadable        what was paid before is not known now; nothing was sent
 ├── BudgetReached           it would pass the user's daily budget; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
 │   └── GatewayAnswered     something on the way to it refused
@@ -103,6 +104,10 @@ class ConfigurationError(ModelStudioError):
 
 class KeyMissing(ConfigurationError):
     """No API key for the region."""
+
+
+class LedgerUnreadable(ModelStudioError):
+    """There is a ledger, but it cannot be read or written now; nothing was sent."""
 
 
 class BudgetReached(ModelStudioError):

@@ -176,7 +176,7 @@ class Studio:
     async def _collect(self, task_ids: Sequence[str], region: str, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
             api = await self._api(region)
-            session = self._session()
+            session = self._session(waiting)
             found = await collect(self._transport, api, task_ids, session, waiting)
         told = {
             "model": info.joined(entry.asked.model for entry in found.entries) or None,
@@ -210,7 +210,7 @@ class Studio:
         return await self._draw(request, waiting)
 
     async def _drawing(self, api: Api, request: ImageRequest, waiting: Waiting) -> Drawing:
-        session = self._session()
+        session = self._session(waiting)
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(
             _digest(api),
@@ -223,13 +223,13 @@ class Studio:
         account = await session.account(api.key.value)
         return Drawing(self._transport, api, request, account, session, gate, allowed, waiting)
 
-    def _session(self) -> LedgerSession:
+    def _session(self, waiting: Waiting) -> LedgerSession:
         environ = self._environ
         rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
         if self._untidy:
             self._untidy = False
             file_work(_tidy, self.ledger, rules)
-        return LedgerSession(self.ledger, rules)
+        return LedgerSession(self.ledger, rules, waiting)
 
     async def _api(self, region: str) -> Api:
         api = await asyncio.wrap_future(file_work(self._access, region))

@@ -8,18 +8,22 @@ latter does not work (SQLite's documentation).
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import secrets
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ..words import Text
+from .locks import file_lock
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE secrets (
         salt TEXT NOT NULL,
-        unknown_day TEXT              -- the local day whose sum a damaged file took with it
+        unknown_day TEXT              -- the local day whose sum a damaged or deleted file took with it
     );
     CREATE TABLE requests (
         id INTEGER PRIMARY KEY,
@@ -77,12 +81,22 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
+Cause = Literal[
+    "absent",  # there is none, and none can be made here
+    "full",  # it can be read as it is, but not written: the disk is full or read-only
+    "locked",  # another program held it for as long as we wait
+    "unreadable",  # it is there, and cannot be read or written
+    "sum unknown",  # only the sum of today is not known
+]
+
+
 class LedgerUnavailable(Exception):
     """The ledger cannot be read or written now. `reason`: why, in words without paths."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, cause: Cause = "unreadable") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.cause = cause
 
 
 class Database:
@@ -93,6 +107,7 @@ class Database:
         self.file = folder / "ledger.sqlite"
         self._lock = threading.Lock()
         self._checked = False
+        self._held_at = -1.0  # when a wait for another program's lock last ended in vain, by the monotonic clock
         self.salt = ""  # as last read; a new file gets it too, so that accounts and fingerprints stay the same
         self._notices: list[Text] = []
 
@@ -121,7 +136,34 @@ class Database:
             raise
         except _TROUBLE as error:
             self._checked = False  # the next one looks whether the file is damaged
-            raise LedgerUnavailable(_reason(error)) from error
+            raise self._unavailable(error) from error
+
+    def raise_if_held_since(self, moment: float) -> None:
+        """Raises LedgerUnavailable if a wait for a lock has ended in vain since then (by the monotonic clock).
+
+        So those who come while one waits share its result, however many they are, rather than wait one after another.
+        """
+        if self._held_at >= moment:
+            raise LedgerUnavailable(_reason(Timeout("")), cause="locked")
+
+    def _unavailable(self, error: Exception) -> LedgerUnavailable:
+        if _is_held(error):
+            self._held_at = time.monotonic()
+            return LedgerUnavailable(_reason(error), cause="locked")
+        if not self._is_there():
+            return LedgerUnavailable(_reason(error), cause="absent")
+        full = _is_full(error) and self._is_sound()
+        return LedgerUnavailable(_reason(error), cause="full" if full else "unreadable")
+
+    def _is_there(self) -> bool:
+        """Whether there is, or may be, something in the file."""
+        try:
+            found = self.file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return found.st_size > 0 or not stat.S_ISREG(found.st_mode)
 
     def _connect(self) -> sqlite3.Connection:
         # isolation_level None: transactions begin and end where this module says so.
@@ -132,18 +174,42 @@ class Database:
 
     def _prepare(self) -> None:
         """Makes, migrates or replaces the file; once, and again after trouble."""
+        came = time.monotonic()
         with self._lock:
+            self.raise_if_held_since(came)
             if self._checked and self.file.exists():
                 return
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(self.folder / "ledger.lock", timeout=BUSY_SECONDS):
-                self.file.touch(mode=0o600)
-                damage = self._damage()
-                if damage:
-                    self._move_aside(damage)
-                    self.file.touch(mode=0o600)
-                self._migrate()
+            try:
+                self._make()
+            except _TROUBLE as error:
+                if _is_held(error):
+                    self._held_at = time.monotonic()  # before those who wait for us try it themselves
+                    raise
+                if not self._is_sound():
+                    raise
             self._checked = True
+
+    def _make(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file_lock(self.folder / "ledger.lock", BUSY_SECONDS):
+            was_there = self.file.exists()
+            self.file.touch(mode=0o600)
+            damage = self._damage()
+            if damage:
+                self._move_aside(damage)
+                self.file.touch(mode=0o600)
+            self._migrate(was_deleted=not was_there and any(self.folder.glob("claims/*.lock")))
+
+    def _is_sound(self) -> bool:
+        """Whether there is a file that can be read as it is, such as on a disk that cannot be written."""
+        try:
+            if not self._is_there() or self._damage():
+                return False
+            with closing(self._connect()) as connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except _TROUBLE:
+            return False
+        return bool(version == len(MIGRATIONS))
 
     def _damage(self) -> str:
         """What is wrong with the file so that it can never be used; empty where nothing is."""
@@ -169,7 +235,8 @@ class Database:
         except (sqlite3.DatabaseError, UnicodeError) as error:
             return f"{type(error).__name__}"
 
-    def _migrate(self) -> None:
+    def _migrate(self, *, was_deleted: bool) -> None:
+        """`was_deleted`: there was a file before, as its locks tell."""
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -178,8 +245,8 @@ class Database:
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
                     # Told by the folder, since this process may not be the one that moved the damaged file there.
-                    lost_today = any(self.folder.glob(time.strftime("damaged-%Y%m%d-*")))
-                    day = time.strftime("%Y-%m-%d") if lost_today else None
+                    damaged_today = any(self.folder.glob(time.strftime("damaged-%Y%m%d-*")))
+                    day = time.strftime("%Y-%m-%d") if damaged_today or was_deleted else None
                     connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or secrets.token_hex(16), day))
                 connection.execute("COMMIT")
 
@@ -203,13 +270,25 @@ class Database:
                 (self.folder / name).replace(aside / name)
 
 
-# NotImplementedError: a file system without locks.
-_TROUBLE = (sqlite3.Error, OSError, NotImplementedError, UnicodeError)
+_TROUBLE = (sqlite3.Error, OSError, UnicodeError)
+_FULL = ("full", "readonly", "unable to open")  # by SQLite; the last where its journal cannot be made
+_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def _is_held(error: Exception) -> bool:
+    return isinstance(error, Timeout) or (isinstance(error, sqlite3.OperationalError) and "locked" in str(error))
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether nothing can be written, for want of room or rights."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(words in str(error) for words in _FULL)
+    return isinstance(error, OSError) and error.errno in _FULL_NUMBERS
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if isinstance(error, Timeout):
+    if _is_held(error):
         return Text("another process holds it")
     if isinstance(error, sqlite3.OperationalError | OSError) and ("full" in text or "No space" in text):
         return Text("the disk is full")

@@ -97,14 +97,18 @@ class Ledger:
     def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
 
-        `allowed` gets today's sums by currency and may raise; then nothing is written.
+        `allowed` gets the sums of the day (local time) of `entry.sent`, by currency, and may raise; then nothing is
+        written.
         """
         check(entry.state, SENDING)
         with self.database.transaction() as ledger:
             if allowed:
-                spent = _spent(ledger, self._today(), but=entry.name)
+                spent = _spent(ledger, _day(entry.sent), but=entry.name)
                 if spent is None:
-                    raise LedgerUnavailable(Text("it was damaged today, so that nobody knows the sum of today"))
+                    raise LedgerUnavailable(
+                        Text("it was damaged or deleted today, so that nobody knows the sum of today"),
+                        cause="sum unknown",
+                    )
                 allowed(spent)
             return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
 

@@ -1,4 +1,8 @@
-"""The ledger as one run uses it: in threads, and never in its way. What cannot be kept becomes a note."""
+"""The ledger as one run uses it, in threads.
+
+Before a request is sent, a ledger that is there but cannot be used ends the run: what was paid before is not known.
+Once a request is sent, the ledger is never in its way: what cannot be kept becomes a note.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,22 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import ConfigurationError, TaskTimeout
+from ..errors import ConfigurationError, LedgerUnreadable, TaskTimeout
 from ..threads import file_work, start
-from ..waiting import DeadlinePassed, Waiting
+from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
 from . import FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, LedgerUnavailable, State, new_entry
 
 log = logging.getLogger(__name__)
-TRIES = 2
 WARNED_AFTER = 1.0  # seconds after which an error has surely reached its user
-CLAIM_PAUSE = 0.2  # seconds between two looks whether another run is done
+CLAIM_PAUSE = 0.2  # seconds, at first, between two looks whether another process's run is done
+CLAIM_PATIENCE = 3600.0  # seconds for which another process's run is waited for; one of ours is known to end
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,67 +41,113 @@ class Rules:
 
 
 class LedgerSession:
-    """One run's view of the ledger. `notes`: what users should know of the ledger itself."""
+    """One run's view of the ledger. `notes`: what users should know of the ledger itself.
 
-    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+    Waits before something is sent count against the run's deadline and end with Cancel; those after it do neither.
+    """
+
+    def __init__(self, ledger: Ledger, rules: Rules, waiting: Waiting) -> None:
         self.ledger = ledger
         self.rules = rules
         self.notes: list[Text] = []
+        self._waiting = waiting
         self._reason = ""  # why the ledger could not be used last time
-        self._lost_sight = False  # whether this run does without the ledger
+        self._without = False  # whether this run does without the ledger
+        self._known = False  # whether there was a record of its request
 
     async def account(self, key: str) -> str:
-        """The account's digest; an empty text where there is no ledger, and then nothing is written under it."""
-        account = await self._try(self.ledger.account, key)
-        if account is None:
-            self._lost_sight = True
-        return account or ""
+        """The account's digest; an empty text where no ledger can be, and then nothing is written under it.
+
+        Raises LedgerUnreadable, Interrupted.
+        """
+        return await self._before_sending(self.ledger.account, key) or ""
+
+    async def recall(self, key: str, task_ids: Sequence[str]) -> tuple[str, dict[str, Entry]]:
+        """The account and the records of tasks, for a run that pays nothing; it goes on where they cannot be read.
+
+        Raises DeadlinePassed, Interrupted.
+        """
+        wait = self._waiting.result
+        try:
+            return await self._use(wait, self.ledger.account, key), await self._use(
+                wait, self.ledger.by_tasks, task_ids
+            )
+        except LedgerUnavailable:
+            self._do_without()
+            return "", {}
 
     @asynccontextmanager
-    async def claim(self, fingerprint: str, waiting: Waiting) -> AsyncIterator[None]:
-        """Inside, this request is ours alone; another run of it, in whatever process, is waited for.
+    async def claim(self, fingerprint: str) -> AsyncIterator[None]:
+        """Inside, this request is ours alone; another run of it, in whatever process, is waited for, uncounted.
 
         Without reuse nobody waits. Raises TaskTimeout, Interrupted.
         """
-        while True:
-            claim = contextlib.ExitStack()
+        if not self.rules.reuse:
+            yield
+            return
+        claim = contextlib.ExitStack()
+        with self.ledger.claims.turn(fingerprint) as turn:
+            if not turn.done():
+                with self._waiting_for_another():
+                    await self._waiting.result(turn)
             try:
-                if await self._is_ours(fingerprint, claim):
-                    yield
-                    return
+                if not await self._is_ours(fingerprint, claim):
+                    with self._waiting_for_another():
+                        await self._until_ours(fingerprint, claim)
+                yield
             finally:
                 await asyncio.wrap_future(file_work(claim.close))
-            waiting.tell(Text("waiting for the same request of another run,"))
-            try:
-                await waiting.sleep(CLAIM_PAUSE)
-            except DeadlinePassed:
-                raise TaskTimeout(
-                    Text("After {seconds:.0f} s another run still works at the same request.", seconds=waiting.elapsed),
-                    Text("Nothing was sent. Run again: its pictures will be in the store, or its task is taken up."),
-                ) from None
+
+    @contextlib.contextmanager
+    def _waiting_for_another(self) -> Iterator[None]:
+        with self._waiting.uncounted():
+            self._waiting.tell(Text("waiting for the same request of another run,"))
+            yield
+
+    async def _until_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> None:
+        clock = self._waiting.clock
+        began = clock.now()
+        while (waited := clock.now() - began) < CLAIM_PATIENCE:
+            await self._waiting.sleep(max(CLAIM_PAUSE, waited / 20))
+            if await self._is_ours(fingerprint, claim):
+                return
+        raise TaskTimeout(
+            Text("After {seconds:.0f} s another run still works at the same request.", seconds=self._waiting.elapsed),
+            Text("Nothing was sent. Run again: its pictures will be in the store, or its task is taken up."),
+        )
 
     async def _is_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> bool:
-        if not self.rules.reuse:
-            return True
         try:
             attempt = self.ledger.claims.attempt(fingerprint)
-            return await asyncio.wrap_future(file_work(claim.enter_context, attempt))
-        except (OSError, NotImplementedError) as error:
-            self.note(Text("Equal requests of other runs cannot be seen: {reason}.", reason=_why(error)))
+            return await self._waiting.outlast(file_work(claim.enter_context, attempt))
+        except OSError as error:
+            self.note(Text("Equal requests of other programs cannot be seen: {reason}.", reason=_why(error)))
             return True
 
     async def begin(
-        self, asked: Asked, allowed: Callable[[Mapping[str, float]], None] | None, refused: Entry | None = None
+        self,
+        asked: Asked,
+        allowed: Callable[[Mapping[str, float]], None] | None,
+        refused: Entry | None = None,
+        sent: float | None = None,
     ) -> Entry:
         """The record of a request that is about to be sent; `refused`: the one it has from an earlier try.
 
-        `allowed` gets today's sums and raises to refuse it. Raises ConfigurationError where there is something to
-        refuse by, but no ledger that knows the sums.
+        `sent`: now, by a clock that can be trusted, in seconds since 1970; None: by ours. `allowed` gets the sums of
+        that day and raises to refuse it. Raises LedgerUnreadable, Interrupted, and ConfigurationError where there is
+        something to refuse by, but no ledger that knows the sums.
         """
-        entry = refused or new_entry(asked, SENDING, self.ledger.now())
-        entry = replace(entry, sent=self.ledger.now(), billed=asked.n)
-        written = await self._try(self.ledger.begin, entry, allowed)
-        if written is None and allowed is not None:
+        when = self.ledger.now() if sent is None else sent
+        entry = replace(refused or new_entry(asked, SENDING, when), sent=when, billed=asked.n)
+        if not self._without:
+            try:
+                return await self._use(self._result_or_undo, self.ledger.begin, entry, allowed)
+            except DeadlinePassed:
+                raise self._late() from None
+            except LedgerUnavailable as error:
+                if error.cause in ("locked", "unreadable") or (error.cause == "full" and self._known):
+                    raise _unreadable(error) from None
+        if allowed is not None:
             raise ConfigurationError(
                 Text(
                     "MODEL_STUDIO_DAILY_BUDGET cannot be kept, since the ledger cannot be used: {reason}.",
@@ -104,7 +155,20 @@ class LedgerSession:
                 ),
                 Text("Nothing was sent. Make the ledger's folder writable, or unset the budget."),
             )
-        return written or replace(entry, state=SENDING)
+        self._note_unused()
+        return replace(entry, state=SENDING)
+
+    async def _result_or_undo(self, begun: Future[Entry]) -> Entry:
+        """Whoever is left before it is known that the record is written sends nothing."""
+        try:
+            return await self._waiting.result(begun)
+        except (DeadlinePassed, Interrupted):
+            begun.add_done_callback(self._undo)
+            raise
+
+    def _undo(self, begun: Future[Entry]) -> None:
+        if not begun.cancelled() and not begun.exception():
+            file_work(self.ledger.update, begun.result(), state=FAILED, billed=0)
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
         for state in (UNCERTAIN, LOST):
@@ -156,36 +220,87 @@ class LedgerSession:
         return await self._try(self.ledger.found, entry) or entry
 
     async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
-        return await self._try(self.ledger.latest, fingerprint, stored_first=stored_first)
+        """The record to go on with (see Ledger.latest). Raises LedgerUnreadable, Interrupted."""
+        entry = await self._before_sending(self.ledger.latest, fingerprint, stored_first=stored_first)
+        self._known = self._known or entry is not None
+        return entry
 
     async def by_task(self, task_id: str) -> Entry | None:
         return await self._try(self.ledger.by_task, task_id)
 
     async def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
-        """Task id -> its record, where there is one. Where they cannot be read, this run does without the ledger."""
-        entries = await self._try(self.ledger.by_tasks, task_ids)
-        if entries is None:
-            self._lost_sight = True
-        return entries or {}
+        """Task id -> its record, where there is one and it can be read."""
+        return await self._try(self.ledger.by_tasks, task_ids) or {}
 
     async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         return await self._try(self.ledger.unsettled, entry, within) or []
 
+    async def _before_sending(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The result; None with a note where no ledger can be. Raises LedgerUnreadable, Interrupted."""
+        if self._without:
+            return None
+        try:
+            return await self._use(self._waiting.result, function, *args, **kwargs)
+        except DeadlinePassed:
+            raise self._late() from None
+        except LedgerUnavailable as error:
+            if error.cause != "absent":
+                raise _unreadable(error) from None
+            self._do_without()
+            return None
+
     async def _try(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """The result, or None with a note. Tried twice: a damaged file is moved aside by the second, a lock is over."""
-        for _ in range(TRIES):
-            if self._lost_sight:
-                return None
+        """The result, however long it takes; None with a note where it cannot be had."""
+        if self._without:
+            return None
+        try:
+            return await self._use(self._waiting.outlast, function, *args, **kwargs)
+        except LedgerUnavailable:
+            self._note_unused()
+            return None
+
+    async def _use(
+        self, wait: Callable[[Future[T]], Awaitable[T]], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of `function` in a thread for files. Raises LedgerUnavailable, and what `wait` raises.
+
+        Tried twice, since a damaged file is moved aside by the second; but a lock is waited for only once.
+        """
+        asked = time.monotonic()
+
+        def work() -> T:
+            self.ledger.database.raise_if_held_since(asked)
+            return function(*args, **kwargs)
+
+        for last in (False, True):
             try:
-                result = await asyncio.wrap_future(file_work(function, *args, **kwargs))
-            except (LedgerUnavailable, OSError) as error:
-                self._reason = error.reason if isinstance(error, LedgerUnavailable) else _why(error)
-            else:
-                for notice in self.ledger.database.take_notices():
-                    self.note(notice)
-                return result
+                result = await wait(file_work(work))
+                break
+            except LedgerUnavailable as error:
+                self._reason = error.reason
+                if last or error.cause == "locked":
+                    raise
+            except OSError as error:  # of the store
+                self._reason = _why(error)
+                if last:
+                    raise LedgerUnavailable(self._reason) from error
+        for notice in self.ledger.database.take_notices():
+            self.note(notice)
+        return result
+
+    def _do_without(self) -> None:
+        self._without = True
+        self._note_unused()
+
+    def _note_unused(self) -> None:
         self.note(Text("Nothing is kept, since the ledger cannot be used: {reason}.", reason=self._reason))
-        return None
+
+    def _late(self) -> LedgerUnreadable:
+        return _unreadable(
+            LedgerUnavailable(
+                Text("it did not answer within {seconds:.0f} s", seconds=self._waiting.elapsed), cause="locked"
+            )
+        )
 
     def note(self, note: Text) -> None:
         """Tells users something once, in the log too."""
@@ -199,6 +314,16 @@ def _mark_warned(ledger: Ledger, entry: Entry, state: State) -> None:
     with contextlib.suppress(LedgerUnavailable):  # then it warns again
         if (entry.name, state) in ledger.warned:  # it may have come to a good end since
             ledger.mark_warned(entry, state)
+
+
+def _unreadable(error: LedgerUnavailable) -> LedgerUnreadable:
+    what = Text("The ledger of earlier requests cannot be used: {reason}.", reason=error.reason)
+    if error.cause == "locked":
+        return LedgerUnreadable(
+            what,
+            Text("Nothing was sent. Close the program that holds it, such as a backup or a viewer, and run again."),
+        )
+    return LedgerUnreadable(what, Text("Nothing was sent. Make its folder readable and writable, and run again."))
 
 
 def _why(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -91,12 +90,8 @@ async def _recall(
 
     Another process may hold the ledger for long. Raises TaskTimeout, Interrupted.
     """
-
-    async def read() -> tuple[str, dict[str, Entry]]:
-        return await session.account(api.key.value), await session.by_tasks(task_ids)
-
     try:
-        return await waiting.result(asyncio.ensure_future(read()))
+        return await session.recall(api.key.value, task_ids)
     except DeadlinePassed:
         raise tasks.timeout(dict.fromkeys(task_ids, ""), waiting.elapsed, "") from None
 

@@ -108,7 +108,7 @@ class Drawing:
 
     async def draw(self) -> Outcome:
         """The pictures: from the store, of what an earlier run left, or drawn anew. Raises ModelStudioError."""
-        async with self._session.claim(self._fingerprint, self._waiting):
+        async with self._session.claim(self._fingerprint):
             if self._session.rules.reuse and (entry := await self._earlier(stored_first=True)):
                 with contextlib.suppress(Gone):
                     return await self._take_up(entry)
@@ -116,7 +116,7 @@ class Drawing:
 
     async def submit(self) -> tuple[Entry, str]:
         """A task, of an earlier run while its pictures can be had, or new; and its source."""
-        async with self._session.claim(self._fingerprint, self._waiting):
+        async with self._session.claim(self._fingerprint):
             if self._session.rules.reuse and (entry := await self._earlier(stored_first=False)):
                 fresh = entry.created + LIFETIME > self._session.ledger.now()
                 lost = self._session.warned_at(entry, LOST)

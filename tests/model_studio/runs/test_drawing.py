@@ -754,7 +754,7 @@ def test_after_a_damage_the_sum_of_the_day_is_not_known_and_a_budget_refuses(
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 10"
     generate()
     studio.ledger.database.file.write_bytes(b"no database" * 1000)
-    with pytest.raises(errors.ConfigurationError, match="damaged today"):
+    with pytest.raises(errors.ConfigurationError, match="damaged or deleted today"):
         generate(seed=2)
     assert len(creations(sim)) == 1
     del environ["MODEL_STUDIO_DAILY_BUDGET"]

@@ -60,8 +60,9 @@ class Links:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> LedgerSession:
-    return LedgerSession(Ledger(tmp_path / "ledger"), Rules(reuse=True, store_limit=10**6, store_days=None))
+def session(tmp_path: Path, waiting: Waiting) -> LedgerSession:
+    rules = Rules(reuse=True, store_limit=10**6, store_days=None)
+    return LedgerSession(Ledger(tmp_path / "ledger"), rules, waiting)
 
 
 def record(session: LedgerSession, count: int, stored: dict[int, bytes] | None = None) -> Entry:
