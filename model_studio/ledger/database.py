@@ -27,6 +27,7 @@ from .locks import file_lock
 
 log = logging.getLogger(__name__)
 
+DAMAGED = "damaged-"  # how the names of folders begin in which damaged files lie; date and time follow
 BUSY_SECONDS = 20.0  # for another process's transaction, which takes milliseconds
 
 # Number i brings a file of version i to version i + 1 (PRAGMA user_version). Only ever appended to.
@@ -245,14 +246,14 @@ class Database:
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
                     # Told by the folder, since this process may not be the one that moved the damaged file there.
-                    damaged_today = any(self.folder.glob(time.strftime("damaged-%Y%m%d-*")))
+                    damaged_today = any(self.folder.glob(DAMAGED + time.strftime("%Y%m%d-*")))
                     day = time.strftime("%Y-%m-%d") if damaged_today or was_deleted else None
                     connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or secrets.token_hex(16), day))
                 connection.execute("COMMIT")
 
     def _move_aside(self, damage: str) -> None:
         """With its pictures, whose names only this file knows."""
-        aside = self.folder / (time.strftime("damaged-%Y%m%d-%H%M%S-") + secrets.token_hex(2))
+        aside = self.folder / (DAMAGED + time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2))
         with contextlib.suppress(sqlite3.Error, UnicodeError), closing(self._connect()) as connection:
             (self.salt,) = connection.execute("SELECT salt FROM secrets").fetchone() or (self.salt,)
         aside.mkdir(mode=0o700)

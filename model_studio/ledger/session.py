@@ -21,7 +21,20 @@ from ..errors import ConfigurationError, LedgerUnreadable, TaskTimeout
 from ..threads import file_work, start
 from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
-from . import FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, LedgerUnavailable, State, new_entry
+from . import (
+    FAILED,
+    LOST,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    Asked,
+    Entry,
+    Ledger,
+    LedgerUnavailable,
+    Limits,
+    State,
+    new_entry,
+)
 
 log = logging.getLogger(__name__)
 WARNED_AFTER = 1.0  # seconds after which an error has surely reached its user
@@ -333,10 +346,14 @@ def _why(error: Exception) -> str:
 
 @dataclass
 class StoredPictures:
-    """The stored pictures of one record; `downloads` counts those that had to be fetched."""
+    """The stored pictures of one record; `downloads` counts those that had to be fetched.
+
+    `now`: seconds since 1970 by a clock that can be trusted, so that old pictures may go; None: they stay.
+    """
 
     session: LedgerSession
     entry: Entry
+    now: float | None = None
     downloads: int = field(default=0)
 
     async def get(self, number: int) -> bytes | None:
@@ -350,6 +367,5 @@ class StoredPictures:
         self.downloads += 1
         rules = self.session.rules
         if rules.store_limit and self.entry.id is not None:
-            await self.session._try(
-                self.session.ledger.keep, self.entry, number, content, rules.store_limit, rules.store_days
-            )
+            limits = Limits(rules.store_limit, rules.store_days, self.now)
+            await self.session._try(self.session.ledger.keep, self.entry, number, content, limits)

@@ -538,9 +538,9 @@ def test_without_locks_equal_runs_of_this_process_are_one_request(
 # Shelves
 
 
-def drawn(session: LedgerSession) -> Entry:
+def drawn(session: LedgerSession, count: int = 1) -> Entry:
     begun = wait(session.begin(ORDER, None))
-    return wait(session.update(begun, state=DRAWN, drawn=Drawn(("link", "link"))))
+    return wait(session.update(begun, state=DRAWN, drawn=Drawn(("link",) * count)))
 
 
 def test_what_is_put_on_a_shelf_is_there_in_the_next_run(session: LedgerSession) -> None:
@@ -556,7 +556,7 @@ def test_what_is_put_on_a_shelf_is_there_in_the_next_run(session: LedgerSession)
 def test_a_stored_file_that_is_gone(session: LedgerSession) -> None:
     wait(StoredPictures(session, drawn(session)).put(0, PNG))
     (entry,) = session.ledger.recent(1)
-    session.ledger.store.delete(entry.files.values())
+    session.ledger.store.delete(file.name for file in entry.files.values())
     assert wait(StoredPictures(session, entry).get(0)) is None and session.notes == []
 
 
@@ -569,13 +569,11 @@ def test_a_store_without_room_keeps_nothing(tmp_path: Path) -> None:
 
 
 def test_the_rules_are_kept(tmp_path: Path) -> None:
-    now = 1_790_000_000.0
-    session = LedgerSession(Ledger(tmp_path, lambda: now), Rules(reuse=True, store_limit=20, store_days=3), Waiting(60))
+    session, now = session_in(tmp_path, store_limit=20, store_days=3), 1_790_000_000.0
     for _ in range(3):
-        wait(StoredPictures(session, drawn(session)).put(0, PNG))
+        wait(StoredPictures(session, drawn(session), now).put(0, PNG))
     assert session.ledger.stored_bytes() == 16
-    now += 4 * 86400
-    wait(StoredPictures(session, drawn(session)).put(0, PNG))
+    wait(StoredPictures(session, drawn(session), now + 4 * 86400).put(0, PNG))
     assert session.ledger.stored_bytes() == 8
 
 
