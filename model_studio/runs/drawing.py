@@ -61,8 +61,7 @@ class Gone(Exception):
 
 def fingerprint(api: Api, account: str, request: ImageRequest) -> str:
     """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
-    where = api.host.base_url if api.host.replaced else api.host.region
-    told = json.dumps([where, api.host.region, account, request.identity], sort_keys=True)
+    told = json.dumps([api.host.identity, api.host.region, account, request.identity], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
