@@ -243,7 +243,7 @@ class Studio:
         rules = Rules(settings.reuse(environ), settings.store_limit(environ), settings.store_days(environ))
         if self._untidy:
             self._untidy = False
-            file_work(_tidy, self.ledger, rules)
+            file_work(_tidy, self.ledger, rules.store_limit)
         return LedgerSession(self.ledger, rules, waiting)
 
     async def _client(self, region: str) -> Client:
@@ -256,9 +256,9 @@ class Studio:
         return host, find_key(host.region, self._environ, self._folder)
 
 
-def _tidy(ledger: Ledger, rules: Rules) -> None:
+def _tidy(ledger: Ledger, limit: int) -> None:
     with contextlib.suppress(LedgerUnavailable):  # whoever writes next is told
-        ledger.tidy(rules.store_limit, rules.store_days)
+        ledger.tidy(limit)
 
 
 def _digest(client: Client) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..catalog import BEIJING, SINGAPORE, VIRGINIA
 from ..errors import ConfigurationError, InvalidRequest
@@ -41,7 +41,12 @@ class ApiHost:
 
     @property
     def identity(self) -> str:
-        return self.base_url if self.replaced else self.region
+        """What a request's fingerprint knows of it: the region, or the address that stands in for the vendor's.
+
+        The vendor's own addresses of a region all lead to the same account.
+        """
+        home = _region_of_host(urlsplit(self.base_url).hostname or "")
+        return self.base_url if self.replaced and home is None else self.region
 
 
 def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None) -> ApiHost:
@@ -102,7 +107,16 @@ def _replaced(region: str, url: str, environ: Mapping[str, str], folder: Path | 
         )
     if region == AUTO:
         region = home or _default_region(environ, folder)
-    return ApiHost(region, url, replaced=True)
+    return ApiHost(region, _plain(parts), replaced=True)
+
+
+def _plain(address: SplitResult) -> str:
+    """The address in the one way to write it: without capitals and the port that goes without saying."""
+    host = address.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    usual = {"https": 443, "http": 80}[address.scheme]
+    port = "" if address.port in (None, usual) else f":{address.port}"
+    return f"{address.scheme}://{host}{port}{address.path}"
 
 
 def _region_of_host(host: str) -> str | None:

@@ -11,6 +11,7 @@ from .claims import Claims
 from .database import LedgerUnavailable
 from .records import Asked, Entry, Ledger, new_entry
 from .states import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, State
+from .store import Limits, StoredFile
 
 __all__ = [
     "DRAWN",
@@ -24,6 +25,8 @@ __all__ = [
     "Entry",
     "Ledger",
     "LedgerUnavailable",
+    "Limits",
     "State",
+    "StoredFile",
     "new_entry",
 ]

@@ -27,6 +27,7 @@ from .locks import file_lock
 
 log = logging.getLogger(__name__)
 
+DAMAGED = "damaged-"  # how the names of folders begin in which damaged files lie; date and time follow
 BUSY_SECONDS = 20.0  # for another process's transaction, which takes milliseconds
 
 # Number i brings a file of version i to version i + 1 (PRAGMA user_version). Only ever appended to.
@@ -93,7 +94,7 @@ Cause = Literal[
 class LedgerUnavailable(Exception):
     """The ledger cannot be read or written now. `reason`: why, in words without paths."""
 
-    def __init__(self, reason: str, cause: Cause = "unreadable") -> None:
+    def __init__(self, reason: str, *, cause: Cause = "unreadable") -> None:
         super().__init__(reason)
         self.reason = reason
         self.cause = cause
@@ -144,15 +145,16 @@ class Database:
         So those who come while one waits share its result, however many they are, rather than wait one after another.
         """
         if self._held_at >= moment:
-            raise LedgerUnavailable(_reason(Timeout("")), "locked")
+            raise LedgerUnavailable(_reason(Timeout("")), cause="locked")
 
     def _unavailable(self, error: Exception) -> LedgerUnavailable:
         if _is_held(error):
             self._held_at = time.monotonic()
-            return LedgerUnavailable(_reason(error), "locked")
+            return LedgerUnavailable(_reason(error), cause="locked")
         if not self._is_there():
-            return LedgerUnavailable(_reason(error), "absent")
-        return LedgerUnavailable(_reason(error), "full" if _is_full(error) else "unreadable")
+            return LedgerUnavailable(_reason(error), cause="absent")
+        full = _is_full(error) and self._is_sound()
+        return LedgerUnavailable(_reason(error), cause="full" if full else "unreadable")
 
     def _is_there(self) -> bool:
         """Whether there is, or may be, something in the file."""
@@ -201,10 +203,13 @@ class Database:
 
     def _is_sound(self) -> bool:
         """Whether there is a file that can be read as it is, such as on a disk that cannot be written."""
-        if not self._is_there() or self._damage():
+        try:
+            if not self._is_there() or self._damage():
+                return False
+            with closing(self._connect()) as connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except _TROUBLE:
             return False
-        with closing(self._connect()) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
         return bool(version == len(MIGRATIONS))
 
     def _damage(self) -> str:
@@ -241,14 +246,14 @@ class Database:
                 connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};")
                 if number == 1:
                     # Told by the folder, since this process may not be the one that moved the damaged file there.
-                    damaged_today = any(self.folder.glob(time.strftime("damaged-%Y%m%d-*")))
+                    damaged_today = any(self.folder.glob(DAMAGED + time.strftime("%Y%m%d-*")))
                     day = time.strftime("%Y-%m-%d") if damaged_today or was_deleted else None
                     connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or secrets.token_hex(16), day))
                 connection.execute("COMMIT")
 
     def _move_aside(self, damage: str) -> None:
         """With its pictures, whose names only this file knows."""
-        aside = self.folder / (time.strftime("damaged-%Y%m%d-%H%M%S-") + secrets.token_hex(2))
+        aside = self.folder / (DAMAGED + time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2))
         with contextlib.suppress(sqlite3.Error, UnicodeError), closing(self._connect()) as connection:
             (self.salt,) = connection.execute("SELECT salt FROM secrets").fetchone() or (self.salt,)
         aside.mkdir(mode=0o700)

@@ -18,7 +18,7 @@ from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
 from .states import DRAWN, FAILED, LOST, SENDING, UNCERTAIN, State, check
-from .store import Store, make_room
+from .store import Limits, Store, StoredFile, age_out, make_room, stored_bytes
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Entry:
     missing: float | None = None
     drawn: Drawn = field(default_factory=Drawn)
     times: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[int, str] = field(default_factory=dict)
+    files: Mapping[int, StoredFile] = field(default_factory=dict)
 
     @property
     def is_stored(self) -> bool:
@@ -106,7 +106,8 @@ class Ledger:
                 spent = _spent(ledger, _day(entry.sent), but=entry.name)
                 if spent is None:
                     raise LedgerUnavailable(
-                        Text("it was damaged or deleted today, so that nobody knows the sum of today"), "sum unknown"
+                        Text("it was damaged or deleted today, so that nobody knows the sum of today"),
+                        cause="sum unknown",
                     )
                 allowed(spent)
             return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
@@ -190,26 +191,32 @@ class Ledger:
         with self.database.transaction(write=False) as ledger:
             return _spent(ledger, self._today())
 
-    def keep(self, entry: Entry, number: int, content: bytes, limit: int, days: float | None) -> None:
-        """Stores a picture; the oldest others go where `limit` (bytes) or `days` is passed. Raises OSError too.
+    def keep(self, entry: Entry, number: int, content: bytes, limits: Limits) -> None:
+        """Stores a picture; others go that are too old, or the oldest for want of room. Raises OSError too.
 
-        One that is larger than the limit is not stored.
+        They stay where all pictures of this request could not have room, and then a picture of it is stored only where
+        there is room left.
         """
-        if len(content) > limit:
+        if len(content) > limits.bytes:
             return
         file = self.store.write(f"{entry.name}-{number}", content)
         with self.database.transaction() as ledger:
             known = _one(ledger, "name = ?", entry.name) or _write(ledger, entry)
             place = (known.id, number)
-            old = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
-            ledger.execute(
-                "INSERT OR REPLACE INTO pictures (request, number, file, bytes, stored) VALUES (?, ?, ?, ?, ?)",
-                (*place, file, len(content), self.now()),
-            )
-            doomed = make_room(ledger, limit, days, self.now(), last=known.id)
-        if old and old["file"] != file:
-            doomed.append(old["file"])
-        self.store.delete(doomed)
+            ledger.execute("DELETE FROM pictures WHERE request = ? AND number = ?", place)
+            doomed = age_out(ledger, limits, but=known.id)
+            to_come = set(range(len(entry.drawn.links))) - {*known.files, number}
+            whole = stored_bytes(ledger, known.id) + len(content) * (1 + len(to_come))
+            fits = min(whole, stored_bytes(ledger) + len(content)) <= limits.bytes
+            if fits:
+                stored = self.now() if limits.now is None else limits.now
+                row = (*place, file.name, len(content), stored, file.digest)
+                ledger.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", row)
+                doomed += make_room(ledger, limits.bytes, but=known.id)
+        old = known.files.get(number)
+        if old and old.name != file.name:
+            doomed.append(old.name)
+        self.store.delete(doomed if fits else [*doomed, file.name])
 
     def forget_pictures(self, entry: Entry) -> None:
         """Takes a request's pictures out of the store: they turned out not to be its own."""
@@ -222,17 +229,17 @@ class Ledger:
         """The stored bytes of a picture; None where there are none."""
         place = (entry_id, number)
         with self.database.transaction(write=False) as ledger:
-            row = ledger.execute("SELECT file FROM pictures WHERE request = ? AND number = ?", place).fetchone()
-        return self.store.read(row["file"]) if row else None
+            row = ledger.execute("SELECT file, digest FROM pictures WHERE request = ? AND number = ?", place).fetchone()
+        return self.store.read(StoredFile(*row)) if row else None
 
     def stored_bytes(self) -> int:
         with self.database.transaction(write=False) as ledger:
-            return int(ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0])
+            return stored_bytes(ledger)
 
-    def tidy(self, limit: int, days: float | None) -> None:
-        """Keeps the store to its limits, and sweeps up what processes left behind that were killed."""
+    def tidy(self, limit: int) -> None:
+        """Keeps the store to `limit` bytes, and sweeps up what processes left behind that were killed."""
         with self.database.transaction() as ledger:
-            doomed = make_room(ledger, limit, days, self.now())
+            doomed = make_room(ledger, limit)
             known = {file for (file,) in ledger.execute("SELECT file FROM pictures")}
         self.store.delete(doomed)
         self.store.sweep(known)
@@ -286,7 +293,7 @@ def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
 
 
 def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
-    files = ledger.execute("SELECT number, file FROM pictures WHERE request = ?", (row["id"],)).fetchall()
+    files = ledger.execute("SELECT number, file, digest FROM pictures WHERE request = ?", (row["id"],)).fetchall()
     price = None if row["currency"] is None else (row["price"], row["currency"])
     asked = {name: row[name] for name in _ASKED} | {"is_task": bool(row["is_task"])}
     plain = {name: row[name] for name in _PLAIN} | {"adopted": bool(row["adopted"])}
@@ -296,7 +303,7 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
         asked=Asked(**asked, price=price),
         drawn=_drawn(_read(row["drawn"])),
         times=_read(row["times"]),
-        files={number: file for number, file in files},
+        files={number: StoredFile(file, digest) for number, file, digest in files},
     )
 
 
@@ -316,10 +323,7 @@ def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, flo
 def _drawn(columns: Mapping[str, Any]) -> Drawn:
     known = {field.name for field in fields(Drawn)}
     lists = {name: value for name, value in columns.items() if name in known and isinstance(value, list)}
-    more = columns.get("more")
-    return Drawn(
-        **{name: tuple(map(str, value)) for name, value in lists.items()}, more=more if isinstance(more, int) else 0
-    )
+    return Drawn(**{name: tuple(map(str, value)) for name, value in lists.items()})
 
 
 def _read(text: str | None) -> dict[str, Any]:

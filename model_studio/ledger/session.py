@@ -22,11 +22,24 @@ from ..service.answers import Drawn
 from ..threads import file_work, start
 from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
-from . import FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, LedgerUnavailable, State, new_entry
+from . import (
+    FAILED,
+    LOST,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    Asked,
+    Entry,
+    Ledger,
+    LedgerUnavailable,
+    Limits,
+    State,
+    new_entry,
+)
 
 log = logging.getLogger(__name__)
 WARNED_AFTER = 1.0  # seconds after which an error has surely reached its user
-CLAIM_PAUSE = 0.2  # seconds between two looks whether another process's run is done
+CLAIM_PAUSE = 0.2  # seconds, at first, between two looks whether another process's run is done
 CLAIM_PATIENCE = 3600.0  # seconds for which another process's run is waited for; one of ours is known to end
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,12 +81,11 @@ class LedgerSession:
 
         Raises DeadlinePassed, Interrupted.
         """
-
-        def read() -> tuple[str, dict[str, Entry]]:
-            return self.ledger.account(key), self.ledger.by_tasks(task_ids)
-
+        wait = self._waiting.result
         try:
-            return await self._use(self._waiting.result, read)
+            return await self._use(wait, self.ledger.account, key), await self._use(
+                wait, self.ledger.by_tasks, task_ids
+            )
         except LedgerUnavailable:
             self._do_without()
             return "", {}
@@ -107,9 +119,10 @@ class LedgerSession:
             yield
 
     async def _until_ours(self, fingerprint: str, claim: contextlib.ExitStack) -> None:
-        end = self._waiting.clock.now() + CLAIM_PATIENCE
-        while self._waiting.clock.now() < end:
-            await self._waiting.sleep(CLAIM_PAUSE)
+        clock = self._waiting.clock
+        began = clock.now()
+        while (waited := clock.now() - began) < CLAIM_PATIENCE:
+            await self._waiting.sleep(max(CLAIM_PAUSE, waited / 20))
             if await self._is_ours(fingerprint, claim):
                 return
         raise TaskTimeout(
@@ -304,7 +317,9 @@ class LedgerSession:
 
     def _late(self) -> LedgerUnreadable:
         return _unreadable(
-            LedgerUnavailable(Text("it did not answer within {seconds:.0f} s", seconds=self._waiting.elapsed), "locked")
+            LedgerUnavailable(
+                Text("it did not answer within {seconds:.0f} s", seconds=self._waiting.elapsed), cause="locked"
+            )
         )
 
     def note(self, note: Text) -> None:
@@ -338,10 +353,14 @@ def _why(error: Exception) -> str:
 
 @dataclass
 class StoredPictures:
-    """The stored pictures of one record; `downloads` counts those that had to be fetched."""
+    """The stored pictures of one record; `downloads` counts those that had to be fetched.
+
+    `now`: seconds since 1970 by a clock that can be trusted, so that old pictures may go; None: they stay.
+    """
 
     session: LedgerSession
     entry: Entry
+    now: float | None = None
     downloads: int = field(default=0)
 
     async def get(self, number: int) -> bytes | None:
@@ -355,6 +374,5 @@ class StoredPictures:
         self.downloads += 1
         rules = self.session.rules
         if rules.store_limit and self.entry.id is not None:
-            await self.session._try(
-                self.session.ledger.keep, self.entry, number, content, rules.store_limit, rules.store_days
-            )
+            limits = Limits(rules.store_limit, rules.store_days, self.now)
+            await self.session._try(self.session.ledger.keep, self.entry, number, content, limits)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 import tempfile
 import time
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..kinds import kind_of
 
@@ -18,14 +21,33 @@ _ENDINGS = {"JPEG": "jpg", "": "bin"}  # other kinds have their name
 _HALF_WRITTEN = ".part"
 
 
+class StoredFile(NamedTuple):
+    """A file's name in the store, and the SHA-256 of what was written; None: an older version wrote it."""
+
+    name: str
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the store may hold: `bytes`, and pictures of the last `days` (None: of all).
+
+    `now`: seconds since 1970 by a clock that can be trusted; without it nothing is too old.
+    """
+
+    bytes: int
+    days: float | None = None
+    now: float | None = None
+
+
 class Store:
     """Files in `folder`, made at first use. Which there are is written in the ledger's table of pictures."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, name: str, content: bytes) -> str:
-        """Writes a file whole or not at all; its full name. Raises OSError."""
+    def write(self, name: str, content: bytes) -> StoredFile:
+        """Writes a file whole or not at all. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kind = kind_of(content)
         file = f"{name}.{_ENDINGS.get(kind, kind.lower().replace(' ', ''))}"
@@ -39,14 +61,15 @@ class Store:
         except BaseException:
             Path(half).unlink(missing_ok=True)
             raise
-        return file
+        return StoredFile(file, _digest(content))
 
-    def read(self, file: str) -> bytes | None:
-        """The bytes, or None where the file is gone or cannot be read."""
+    def read(self, file: StoredFile) -> bytes | None:
+        """The bytes, or None where the file is gone, cannot be read, or is no longer the one that was written."""
         try:
-            return (self.folder / file).read_bytes()
+            content = (self.folder / file.name).read_bytes()
         except OSError:
             return None
+        return content if file.digest in (None, _digest(content)) else None
 
     def delete(self, files: Iterable[str]) -> None:
         for file in files:
@@ -61,30 +84,51 @@ class Store:
                     file.unlink()
 
 
-def make_room(
-    ledger: sqlite3.Connection, limit: int, days: float | None, now: float, last: int | None = None
-) -> list[str]:
-    """Takes pictures out of the table until they keep to `limit` bytes and `days`; the files to delete.
+def age_out(ledger: sqlite3.Connection, limits: Limits, but: int | None) -> list[str]:
+    """Takes pictures out of the table that are too old; the files to delete. `but`: the request that stays."""
+    if limits.days is None or limits.now is None:
+        return []
+    old = ledger.execute(
+        "SELECT request FROM pictures WHERE request IS NOT ? GROUP BY request HAVING max(stored) < ?",
+        (but, limits.now - limits.days * DAY),
+    )
+    return _take_out(ledger, [request for (request,) in old])
 
-    All of a request go together: a part of its pictures is of little use. `last`: the request that goes last.
+
+def make_room(ledger: sqlite3.Connection, limit: int, but: int | None = None) -> list[str]:
+    """Takes the oldest pictures out of the table until it keeps to `limit` bytes; the files to delete.
+
+    All of a request go together: a part of its pictures is of little use. `but`: the request that stays.
     """
-    total = ledger.execute("SELECT coalesce(sum(bytes), 0) FROM pictures").fetchone()[0]
+    total = stored_bytes(ledger)
     oldest = ledger.execute(
-        "SELECT request, sum(bytes) AS bytes, max(stored) AS stored FROM pictures GROUP BY request "
-        "ORDER BY request IS ?, max(stored), request",
-        (last,),
+        "SELECT request, sum(bytes) AS bytes FROM pictures WHERE request IS NOT ? GROUP BY request "
+        "ORDER BY max(stored), request",
+        (but,),
     )
     doomed = []
     for row in oldest:
-        too_old = days is not None and row["stored"] < now - days * DAY
-        if total <= limit and not too_old:
+        if total <= limit:
             break
         total -= row["bytes"]
-        doomed.append((row["request"],))
-    files = [
-        file
-        for request in doomed
-        for (file,) in ledger.execute("SELECT file FROM pictures WHERE request = ?", request).fetchall()
-    ]
-    ledger.executemany("DELETE FROM pictures WHERE request = ?", doomed)
+        doomed.append(row["request"])
+    return _take_out(ledger, doomed)
+
+
+def stored_bytes(ledger: sqlite3.Connection, request: int | None = None) -> int:
+    """Of all pictures, or of one request's."""
+    condition, values = ("1", ()) if request is None else ("request = ?", (request,))
+    (total,) = ledger.execute(f"SELECT coalesce(sum(bytes), 0) FROM pictures WHERE {condition}", values).fetchone()
+    return int(total)
+
+
+def _take_out(ledger: sqlite3.Connection, requests: Iterable[int]) -> list[str]:
+    files = list[str]()
+    for request in requests:
+        files += [file for (file,) in ledger.execute("SELECT file FROM pictures WHERE request = ?", (request,))]
+        ledger.execute("DELETE FROM pictures WHERE request = ?", (request,))
     return files
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -11,9 +11,11 @@ from ..words import Text, money
 
 
 def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
-    """What refuses a request that would pass its currency's budget, given today's sums; None where no budget applies.
+    """What refuses a request that would pass its currency's budget, given today's sums; None where none is set.
 
-    What it raises is BudgetReached. A model without a known price cannot be held against a budget and is refused.
+    What it raises is BudgetReached. Where a budget is set, that of a currency which it does not name is 0: the region
+    comes with the workflow, and decides the currency. A model without a known price cannot be held against a budget
+    and is refused.
     """
     if not budgets:
         return None
@@ -27,9 +29,12 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
             Text("Nothing was sent. Choose another model, or unset the budget."),
         )
     amount, currency = request.price
+    cost = Decimal(str(amount)) * request.n
     if currency not in budgets:
-        return None
-    budget, cost = budgets[currency], Decimal(str(amount)) * request.n
+        if cost == 0:
+            return None
+        raise _not_named(budgets, cost, currency)
+    budget = budgets[currency]
 
     def allowed(spent: Mapping[str, float]) -> None:
         so_far = Decimal(str(spent.get(currency, 0)))
@@ -49,3 +54,19 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
             )
 
     return allowed
+
+
+def _not_named(budgets: Mapping[str, Decimal], cost: Decimal, currency: str) -> BudgetReached:
+    named = [f"{name} {amount:f}" for name, amount in budgets.items()]
+    return BudgetReached(
+        Text(
+            "This run costs {cost} at list price, and MODEL_STUDIO_DAILY_BUDGET allows nothing in {currency}.",
+            cost=money(cost, currency),
+            currency=currency,
+        ),
+        Text(
+            "Nothing was sent. To allow it, set MODEL_STUDIO_DAILY_BUDGET to {example}, for instance, and restart "
+            "ComfyUI; or choose a region that is billed in another currency.",
+            example=", ".join([*named, f"{currency} 3"]),
+        ),
+    )

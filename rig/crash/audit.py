@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from model_studio.ledger import UNCERTAIN, Entry, Ledger
+from model_studio.ledger.database import DAMAGED
 from model_studio.runs.info import STORED
 from simulator import Simulator
 from simulator.service import Billed
@@ -61,7 +62,7 @@ def audit(stories: Sequence[Story], simulator: Simulator, home: Path, began: flo
     result.spent = _spent(home, began, time.time() + stories[-1].request.ahead if stories else began)
     if abs(result.spent - expected) > 1e-6:
         result.failures.append(f"The ledger's daily sums make CNY {result.spent:g}, its records CNY {expected:g}.")
-    result.failures += _integrity(home)
+    result.failures += integrity(home)
     result.failures += _once_more(stories, simulator, runner, result)
     return result
 
@@ -116,10 +117,10 @@ def _spent(home: Path, since: float, until: float) -> float:
     return sum((spent or {}).get("CNY", 0.0) for spent in sums)
 
 
-def _integrity(home: Path) -> list[str]:
+def integrity(home: Path) -> list[str]:
     with closing(sqlite3.connect(home / FOLDER / "ledger.sqlite")) as ledger:
         told = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
-    damaged = [file.name for file in (home / FOLDER).glob("ledger-damaged-*")]
+    damaged = [folder.name for folder in (home / FOLDER).glob(f"{DAMAGED}*")]
     return [f"The ledger is damaged: {what}." for what in [*told, *damaged] if what != "ok"]
 
 

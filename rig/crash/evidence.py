@@ -35,7 +35,9 @@ class Evidence:
             return POLL
         if last.is_stored:
             return HAND_OVER
-        begun = [file for file in self.files - set(last.files.values()) if file.startswith(last.name)]
+        begun = [
+            file for file in self.files - {file.name for file in last.files.values()} if file.startswith(last.name)
+        ]
         return STORE if begun else DOWNLOAD
 
     @property

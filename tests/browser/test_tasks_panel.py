@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from model_studio.ledger import DRAWN, UNCERTAIN, Asked, Ledger, new_entry
+from model_studio.ledger import DRAWN, UNCERTAIN, Asked, Ledger, Limits, new_entry
 from model_studio.service.answers import Drawn
 from rig.comfyui import ComfyUI
 from simulator import Simulator
@@ -249,7 +249,7 @@ def test_words_are_seen_whole_in_any_font(
     )
     for task_id in (None, f"task {language}"):
         entry = replace(new_entry(asked, DRAWN, 1_700_000_000, task_id), drawn=Drawn(("https://link",)))
-        ledger.keep(ledger.begin(entry), 0, png(Drawing("m", "p", 1, 64, 64)), 2**30, None)
+        ledger.keep(ledger.begin(entry), 0, png(Drawing("m", "p", 1, 64, 64)), Limits(2**30))
     page = open_page(language)
     panel = open_tab(page)
     search(panel, prompt)

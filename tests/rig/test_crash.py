@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model_studio.ledger import Ledger
 from rig.crash import program
-from rig.crash.audit import wrong_pictures
+from rig.crash.audit import integrity, wrong_pictures
+from rig.crash.evidence import FOLDER
 from rig.crash.points import PHASES
 from rig.crash.requests import fresh
 from rig.crash.story import Story
@@ -50,3 +52,13 @@ def test_one_other_pixel_is_seen() -> None:
     assert story.pictures is not None
     story.pictures[0, 1, 2, 0] = 1
     assert [*wrong_pictures(story, [bill], {"/picture": file.getvalue()})]
+
+
+def test_a_damaged_ledger_is_seen(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / FOLDER)
+    ledger.account("key")
+    assert integrity(tmp_path) == []
+    ledger.database.file.write_bytes(b"no database" * 1000)
+    Ledger(tmp_path / FOLDER).account("key")  # moves it aside, and begins a sound one
+    (seen,) = integrity(tmp_path)
+    assert seen.startswith("The ledger is damaged: damaged-")

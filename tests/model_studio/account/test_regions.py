@@ -107,6 +107,42 @@ def test_replaced_address(region: str, environ: dict[str, str], expected: tuple[
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("HTTPS://Proxy.Example/api/v1/", "https://proxy.example/api/v1"),
+        ("https://proxy.example:443/api/v1", "https://proxy.example/api/v1"),
+        ("http://proxy.example:80/api/v1//", "http://proxy.example/api/v1"),
+        ("https://proxy.example:80/Some/api/v1", "https://proxy.example:80/Some/api/v1"),
+        ("http://[::1]:080/api/v1", "http://[::1]/api/v1"),
+        ("http://[::1]:8089/api/v1", "http://[::1]:8089/api/v1"),
+    ],
+)
+def test_one_address_is_written_in_one_way(written: str, meant: str) -> None:
+    host = api_host("auto", {BASE: written})
+    assert host.base_url == host.identity == meant
+
+
+@pytest.mark.parametrize(
+    ("region", "address"),
+    [
+        ("cn-beijing", "https://dashscope.aliyuncs.com/api/v1"),
+        ("cn-beijing", "https://DashScope.aliyuncs.com:443/api/v1/"),
+        ("ap-southeast-1", "https://dashscope-intl.aliyuncs.com/api/v1"),
+        ("us-east-1", "https://llm-1.us-east-1.maas.aliyuncs.com/api/v1"),
+    ],
+)
+def test_the_vendors_own_address_makes_no_other_request(region: str, address: str) -> None:
+    assert api_host("auto", {BASE: address}).identity == api_host(region, {}).identity == region
+
+
+def test_another_address_makes_another_request() -> None:
+    identities = {
+        api_host("auto", {BASE: f"https://{host}/api/v1"}).identity for host in ("a", "b", "own.aliyuncs.com")
+    }
+    assert len({*identities, api_host("auto", {}).identity}) == 4
+
+
+@pytest.mark.parametrize(
     ("region", "environ", "says"),
     [
         ("auto", {BASE: "127.0.0.1:8089"}, "not a usable address"),

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from model_studio.ledger import Ledger, LedgerUnavailable, database
 from model_studio.ledger.database import MIGRATIONS, Database
+from model_studio.ledger.locks import file_lock
 
 PAGE = 4096
 posix_only = pytest.mark.skipif(os.name != "posix", reason="rights and limits of POSIX")
@@ -137,7 +138,7 @@ def test_who_reads_waits_for_no_writer_and_sees_no_half(
     with database.transaction() as ledger:
         ledger.execute("DELETE FROM pictures")
         assert rows(database) == rows(Database(folder)) == [1]
-        with pytest.raises(LedgerUnavailable, match="locked"):
+        with pytest.raises(LedgerUnavailable, match="another process holds it"):
             write(database, 2)
     assert rows(database) == []
     write(database, 3)
@@ -510,3 +511,65 @@ def test_no_place_for_it(tmp_path: Path, place: Callable[[Path], Path], reason: 
         with pytest.raises(LedgerUnavailable) as caught:
             rows(database)
         assert caught.value.reason == reason  # without paths
+
+
+def cause(database: Database, use: Callable[[Database], object]) -> str:
+    with pytest.raises(LedgerUnavailable) as caught:
+        use(database)
+    return caught.value.cause
+
+
+@posix_only
+def test_causes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there and cannot be used is told from what cannot be there at all."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    assert cause(Database(in_the_way(tmp_path) / "below"), rows) == "absent"
+    (tmp_path / "a folder" / "ledger.sqlite").mkdir(parents=True)
+    assert cause(Database(tmp_path / "a folder"), lambda own: write(own, 1)) == "unreadable"
+    held = Database(tmp_path / "held")
+    write(held, 1)
+    with closing(sqlite3.connect(held.file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert cause(held, rows) == cause(Database(held.folder), rows) == "locked"
+    with file_lock(held.folder / "ledger.lock"):
+        assert cause(Database(held.folder), rows) == "locked"
+    with closing(sqlite3.connect(held.file, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version = 99")
+    assert cause(Database(held.folder), rows) == "unreadable"
+
+
+@pytest.mark.skipif(not may_mount(), reason="no disks can be mounted here")
+@pytest.mark.parametrize("there", [True, False])
+def test_the_disk_is_read_only(other_process: Callable[..., Any], tmp_path: Path, there: bool) -> None:
+    """What is known is read all the same."""
+    code = """
+import subprocess
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", args[0]], check=True)
+"""
+    code += WRITE
+    code += "write(1)" * there
+    code += """
+subprocess.run(["mount", "-o", "remount,ro", args[0]], check=True)
+for own in (database, Database(Path(args[0]))):
+    for write_too in (False, True):
+        try:
+            with own.transaction(write=write_too) as ledger:
+                if write_too:
+                    ledger.execute("DELETE FROM pictures")
+                say([number for number, in ledger.execute("SELECT number FROM pictures")])
+        except LedgerUnavailable as unavailable:
+            say(unavailable.cause)
+"""
+    process = other_process(code, tmp_path, under=UNSHARE)
+    expected = [[1], "full"] if there else ["absent", "absent"]
+    assert [process.told() for _ in range(4)] == expected * 2
+
+
+@pytest.mark.parametrize("left", ["pictures/a.png", "claims/print.lock"])
+def test_a_file_that_was_deleted_took_the_sum_of_the_day_with_it(folder: Path, left: str) -> None:
+    (folder / left).parent.mkdir(parents=True)
+    (folder / left).touch()
+    ledger = Ledger(folder)
+    assert ledger.spent_today() is None
+    shutil.rmtree(folder)
+    assert ledger.spent_today() == {}

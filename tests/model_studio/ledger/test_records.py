@@ -27,6 +27,7 @@ from model_studio.ledger import (
     Entry,
     Ledger,
     LedgerUnavailable,
+    Limits,
     new_entry,
 )
 from model_studio.service.answers import Drawn
@@ -117,7 +118,7 @@ def test_a_record_is_stored_when_all_its_pictures_are(ledger: Ledger) -> None:
     stored = []
     for number in range(2):
         stored.append(ledger.recent(1)[0].is_stored)
-        ledger.keep(entry, number, b"\x89PNG", 100, None)
+        ledger.keep(entry, number, b"\x89PNG", Limits(100))
     assert [*stored, ledger.recent(1)[0].is_stored] == [False, False, True]
     ledger.update(entry, state=LOST)  # at the service, but here they are
     assert ledger.recent(1)[0].is_stored
@@ -301,7 +302,7 @@ def test_a_record_keeps_apart_from_those_of_a_new_file(ledger: Ledger) -> None:
     others = begin(ledger, fingerprint="others")
     assert ours.id == others.id
     ledger.update(ours, state=DRAWN, drawn=Drawn(("link",)))
-    ledger.keep(ours, 0, b"picture", 1000, None)
+    ledger.keep(ours, 0, b"picture", Limits(1000))
     assert ledger.latest("others") == others
     known = ledger.latest("ours")
     assert known is not None and known.state == DRAWN and list(known.files) == [0]
@@ -312,8 +313,8 @@ def test_a_record_keeps_apart_from_those_of_a_new_file(ledger: Ledger) -> None:
 
 def test_a_picture_by_its_place(ledger: Ledger) -> None:
     first, second = (ledger.update(begin(ledger), drawn=Drawn(("a", "b")), state=DRAWN) for _ in range(2))
-    ledger.keep(first, 1, b"\x89PNG one", 100, None)
-    ledger.keep(second, 1, b"\x89PNG two", 100, None)
+    ledger.keep(first, 1, b"\x89PNG one", Limits(100))
+    ledger.keep(second, 1, b"\x89PNG two", Limits(100))
     assert first.id and second.id
     assert (ledger.picture(first.id, 1), ledger.picture(second.id, 1)) == (b"\x89PNG one", b"\x89PNG two")
     assert ledger.picture(first.id, 0) is ledger.picture(second.id + 1, 1) is None
@@ -507,7 +508,7 @@ def test_all_say_when_there_is_no_ledger(folder: Path) -> None:
         lambda: ledger.unsettled(entry, 1),
         lambda: ledger.spent_today(),
         lambda: ledger.stored_bytes(),
-        lambda: ledger.tidy(1, None),
+        lambda: ledger.tidy(1),
     )
     for use in uses:
         with pytest.raises(LedgerUnavailable):

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
+import sqlite3
+import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from model_studio.errors import BudgetReached, ConfigurationError, TaskTimeout
-from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Claims, Entry, Ledger
+from model_studio.errors import BudgetReached, ConfigurationError, LedgerUnreadable, TaskTimeout
+from model_studio.ledger import (
+    DRAWN,
+    FAILED,
+    LOST,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    Asked,
+    Claims,
+    Entry,
+    Ledger,
+    LedgerUnavailable,
+    database,
+    new_entry,
+)
 from model_studio.ledger import session as session_module
+from model_studio.ledger.locks import file_lock
 from model_studio.ledger.session import LedgerSession, Rules, StoredPictures
 from model_studio.service.answers import Drawn
 from model_studio.waiting import Interrupted, Waiting
@@ -157,7 +177,7 @@ def test_a_ledger_that_breaks_amid_a_run(session: LedgerSession) -> None:
     begun = wait(session.begin(ORDER, None))
     spoil(session)
     assert wait(session.update(begun, state=LOST)) == replace(begun, state=LOST)
-    assert wait(session.latest("print")) is None
+    assert wait(session.by_task("t-1")) is None and wait(session.unsettled(begun, within=70)) == []
     (note,) = session.notes
     assert note == "Nothing is kept, since the ledger cannot be used: unable to open database file."
 
@@ -181,13 +201,6 @@ def test_a_budget_needs_a_ledger(lost_session: LedgerSession) -> None:
     assert "Nothing was sent" in text
 
 
-def test_a_budget_needs_a_ledger_from_beginning_to_end(session: LedgerSession) -> None:
-    wait(session.begin(ORDER, lambda spent: None))
-    spoil(session)
-    with pytest.raises(ConfigurationError, match="unable to open"):
-        wait(session.begin(ORDER, lambda spent: None))
-
-
 def test_a_note_is_told_once(session: LedgerSession, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for note in ("one", "two", "one"):
@@ -195,25 +208,191 @@ def test_a_note_is_told_once(session: LedgerSession, caplog: pytest.LogCaptureFi
     assert session.notes == caplog.messages == ["one", "two"]
 
 
+# With one that cannot be used before something is sent
+
+
+@contextmanager
+def held(session: LedgerSession, how: str) -> Iterator[None]:
+    """Another program holds the ledger."""
+    session.ledger.stored_bytes()
+    if how == "the file":
+        with closing(sqlite3.connect(session.ledger.database.file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+    else:
+        session.ledger.database._checked = False
+        with file_lock(session.ledger.folder / "ledger.lock"):
+            yield
+
+
+BEFORE_SENDING: dict[str, Callable[[LedgerSession], Coroutine[Any, Any, Any]]] = {
+    "account": lambda session: session.account("key"),
+    "latest": lambda session: session.latest("print"),
+    "begin": lambda session: session.begin(ORDER, None),
+    "begin with a budget": lambda session: session.begin(ORDER, lambda spent: None),
+}
+
+
+@pytest.mark.parametrize("how", ["the file", "its lock"])
+@pytest.mark.parametrize("use", BEFORE_SENDING)
+def test_while_another_program_holds_the_ledger_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str, how: str
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    session = session_in(tmp_path)
+    with held(session, how), pytest.raises(LedgerUnreadable) as caught:
+        wait(BEFORE_SENDING[use](session))
+    text = str(caught.value)
+    assert "another process holds it" in text and "Nothing was sent" in text and "Close the program" in text
+    wait(BEFORE_SENDING[use](session_in(tmp_path)))
+
+
+@pytest.mark.parametrize("use", BEFORE_SENDING)
+def test_a_ledger_that_cannot_be_read_sends_nothing(session: LedgerSession, use: str) -> None:
+    session.ledger.stored_bytes()
+    spoil(session)
+    with pytest.raises(LedgerUnreadable, match=r"unable to open.*Nothing was sent"):
+        wait(BEFORE_SENDING[use](session))
+
+
+@pytest.mark.parametrize("use", BEFORE_SENDING)
+def test_the_wait_for_it_counts(tmp_path: Path, use: str) -> None:
+    session = session_in(tmp_path, Waiting(0.3))
+    began = time.monotonic()
+    with held(session, "the file"), pytest.raises(LedgerUnreadable, match="did not answer within 0 s"):
+        wait(BEFORE_SENDING[use](session))
+    assert time.monotonic() - began < 10  # not BUSY_SECONDS
+
+
+@pytest.mark.parametrize("use", BEFORE_SENDING)
+def test_cancel_ends_the_wait_for_it(tmp_path: Path, use: str) -> None:
+    session = session_in(tmp_path, Waiting(60, interrupted=lambda: True))
+    with held(session, "the file"), pytest.raises(Interrupted):
+        wait(BEFORE_SENDING[use](session))
+
+
+def test_a_record_that_is_written_after_its_run_was_left_counts_as_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, release = session_in(tmp_path, Waiting(0.2)), threading.Event()
+    begin = session.ledger.begin
+
+    def late(*args: Any) -> Entry:
+        release.wait(30)
+        return begin(*args)
+
+    monkeypatch.setattr(session.ledger, "begin", late)
+
+    async def scene() -> None:
+        with pytest.raises(LedgerUnreadable):
+            await session.begin(ORDER, None)
+        release.set()
+        end = time.monotonic() + 20
+        while [(entry.state, entry.billed) for entry in session.ledger.recent(2)] != [(FAILED, 0)]:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+
+    wait(scene())
+
+
+@pytest.mark.parametrize("how", ["the file", "its lock"])
+@pytest.mark.parametrize("count", [10, 60])
+def test_many_runs_wait_for_it_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, how: str) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.5)
+    first = session_in(tmp_path)
+
+    async def one() -> None:
+        with pytest.raises(LedgerUnreadable):
+            await LedgerSession(first.ledger, RULES, Waiting(60)).account("key")
+
+    async def scene() -> None:
+        await asyncio.gather(*(one() for _ in range(count)))
+
+    with held(first, how):
+        began = time.monotonic()
+        wait(scene())
+        assert time.monotonic() - began < 2.5  # one after another it would be 5 s and more
+
+
+def test_a_run_that_pays_nothing_goes_on_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    session = session_in(tmp_path)
+    with held(session, "the file"):
+        assert wait(session.recall("key", ["t-1"])) == ("", {})
+    assert wait(session.found(ORDER, "t-1")).id is None  # nor afterwards: its account is not known
+    assert session.notes == ["Nothing is kept, since the ledger cannot be used: another process holds it."]
+
+
+def test_once_something_is_sent_a_held_ledger_stops_nothing_and_the_next_update_writes_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    session = session_in(tmp_path, Waiting(60, interrupted=lambda: True))
+    entry = session.ledger.begin(new_entry(ORDER, SENDING, session.ledger.now()))
+    with held(session, "the file"):
+        entry = wait(session.update(entry, state=SUBMITTED, task_id="t-1"))
+    assert session.ledger.recent(1)[0].state == SENDING and len(session.notes) == 1
+    entry = wait(session.update(entry, state=DRAWN))
+    assert (session.ledger.recent(1)[0].task_id, session.ledger.recent(1)[0].state) == ("t-1", DRAWN)
+
+
+# With a disk that is full or read-only
+
+
+def full(*args: object, **kwargs: object) -> Entry:
+    raise LedgerUnavailable("the disk is full", cause="full")
+
+
+def test_on_a_full_disk_a_new_request_is_sent_and_not_kept(
+    session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wait(session.latest("print")) is None
+    monkeypatch.setattr(session.ledger, "begin", full)
+    assert wait(session.begin(ORDER, None)).id is None
+    assert session.notes == ["Nothing is kept, since the ledger cannot be used: the disk is full."]
+    with pytest.raises(ConfigurationError, match="MODEL_STUDIO_DAILY_BUDGET"):
+        wait(session.begin(ORDER, lambda spent: None))
+
+
+def test_on_a_full_disk_a_request_that_is_known_is_not_sent_again(
+    session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run would pay for it once more, and none would know of the other."""
+    wait(session.begin(ORDER, None))
+    assert wait(session.latest("print")) is not None
+    monkeypatch.setattr(session.ledger, "begin", full)
+    with pytest.raises(LedgerUnreadable, match=r"the disk is full.*Nothing was sent"):
+        wait(session.begin(ORDER, None))
+
+
+def test_the_moment_of_sending_is_the_callers(tmp_path: Path) -> None:
+    """Its day is the one that counts, however wrong the clock of this machine is."""
+    seen, sent = list[Mapping[str, float]](), 1_790_000_000.0
+    session = LedgerSession(Ledger(tmp_path, lambda: sent + 91 * 86400), RULES, Waiting(60))
+    for _ in range(2):
+        assert wait(session.begin(ORDER, seen.append, sent=sent)).sent == sent
+    assert seen == [{}, {"CNY": 0.28}]
+
+
 # Claims
 
 
 @contextmanager
 def elsewhere(session: LedgerSession) -> Iterator[None]:
-    """Another run of the same request."""
+    """Another process's run of the same request."""
     with Claims(session.ledger.folder / "claims").attempt("print") as ours:
         assert ours
         yield
 
 
-async def claim(session: LedgerSession, waiting: Waiting) -> bool:
+async def claim(session: LedgerSession) -> bool:
     """Whether it was ours alone."""
-    async with session.claim("print", waiting):
+    async with session.claim("print"):
         with Claims(session.ledger.folder / "claims").attempt("print") as others:
             return not others
 
 
-def test_another_run_of_the_same_request_is_waited_for(session: LedgerSession, clock: Any) -> None:
+def test_another_process_s_run_of_the_same_request_is_waited_for(tmp_path: Path, clock: Any) -> None:
     shown: list[str] = []
     other = ExitStack()
 
@@ -222,60 +401,146 @@ def test_another_run_of_the_same_request_is_waited_for(session: LedgerSession, c
         if "2 s" in text:
             other.close()
 
+    session = session_in(tmp_path, Waiting(300, show=show, clock=clock))
     other.enter_context(elsewhere(session))
     with other:
-        assert wait(claim(session, Waiting(300, show=show, clock=clock)))
-    assert shown == [f"waiting for the same request of another run, {seconds} s" for seconds in range(3)]
+        assert wait(claim(session))
+    assert shown[1:] == [f"waiting for the same request of another run, {seconds} s" for seconds in range(3)]
     assert 1.5 <= clock.slept <= 3 and session.notes == []
 
 
-def test_no_run_waits_for_ever(session: LedgerSession, clock: Any) -> None:
-    waiting = Waiting(30, clock=clock)
-    with elsewhere(session), pytest.raises(TaskTimeout, match="After 30 s another run still works"):
-        wait(claim(session, waiting))
-    assert wait(claim(session, Waiting(30, clock=clock)))
+def test_waiting_for_another_process_does_not_count_and_ends_after_an_hour(tmp_path: Path, clock: Any) -> None:
+    session = session_in(tmp_path, Waiting(30, clock=clock))
+    with elsewhere(session), pytest.raises(TaskTimeout, match=r"After 3\d\d\d s another run still works"):
+        wait(claim(session))
+    assert 3600 <= clock.slept < 3800
+    assert wait(claim(session))
 
 
-def test_cancel_ends_the_wait_for_another_run(session: LedgerSession, clock: Any) -> None:
-    with elsewhere(session), pytest.raises(Interrupted):
-        wait(claim(session, Waiting(30, interrupted=lambda: clock.slept > 5, clock=clock)))
-    assert clock.slept < 6
+@pytest.mark.parametrize("where", ["in this process", "in another one"])
+def test_cancel_ends_the_wait_for_another_run(tmp_path: Path, clock: Any, where: str) -> None:
+    canceled = list[bool]()
+    session = session_in(tmp_path, Waiting(30, interrupted=lambda: bool(canceled), clock=clock))
+
+    async def waits() -> None:
+        waiter = asyncio.ensure_future(claim(session))
+        await asyncio.sleep(0.05)
+        assert not waiter.done()
+        canceled.append(True)
+        with pytest.raises(Interrupted):
+            await waiter
+
+    with elsewhere(session) if where == "in another one" else session.ledger.claims.turn("print"):
+        wait(waits())
 
 
-def test_a_claim_is_given_back_when_its_run_fails(session: LedgerSession, waiting: Waiting) -> None:
+def test_runs_of_one_process_take_turns_in_order_and_at_once(tmp_path: Path, clock: Any) -> None:
+    """Whatever the time-out: the one before may wait for the rate limit, uncounted."""
+    ledger, begun, release = Ledger(tmp_path), list[int](), asyncio.Event()
+
+    async def run(number: int) -> None:
+        shown = list[str]()
+        waiting = Waiting(10, show=lambda text, _: shown.append(text), clock=clock)
+        async with LedgerSession(ledger, RULES, waiting).claim("print"):
+            begun.append(number)
+            if number == 0:
+                await release.wait()
+        assert clock.slept == 0 and waiting.deadline == pytest.approx(waiting.started + 10 + 60 * (number > 0))
+        assert ("waiting for the same request of another run, 0 s" in shown) == (number > 0)
+
+    async def scene() -> None:
+        runs = list[asyncio.Future[None]]()
+        for number in range(5):
+            runs.append(asyncio.ensure_future(run(number)))
+            await asyncio.sleep(0.02)
+        assert begun == [0]
+        clock.time += 60
+        runs.pop(2).cancel()
+        release.set()
+        await asyncio.gather(*runs)
+
+    wait(scene())
+    assert begun == [0, 1, 3, 4]
+
+
+def test_runs_in_event_loops_of_their_own_take_turns(tmp_path: Path) -> None:
+    ledger, alone, taken = Ledger(tmp_path), threading.Lock(), list[int]()
+
+    async def run(number: int) -> None:
+        async with LedgerSession(ledger, RULES, Waiting(60)).claim("print"):
+            assert alone.acquire(blocking=False), "two at the same time"
+            await asyncio.sleep(0.001)
+            taken.append(number)
+            alone.release()
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda number: asyncio.run(run(number)), range(20)))
+    assert sorted(taken) == list(range(20))
+
+
+def test_a_claim_is_given_back_when_its_run_fails(session: LedgerSession) -> None:
     async def fail() -> None:
-        async with session.claim("print", waiting):
+        async with session.claim("print"):
             raise KeyError
 
-    with pytest.raises(KeyError):
-        wait(fail())
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            wait(fail())
     with elsewhere(session):
         pass
 
 
 def test_without_reuse_nobody_waits(tmp_path: Path, waiting: Waiting, clock: Any) -> None:
-    session = session_in(tmp_path, reuse=False)
-    with elsewhere(session):
-        assert wait(claim(session, waiting))
-    assert not wait(claim(session, waiting))
+    session = session_in(tmp_path, waiting, reuse=False)
+    with elsewhere(session), session.ledger.claims.turn("print"):
+        assert wait(claim(session))
+    assert not wait(claim(session))
     assert clock.slept == 0 and session.notes == []
 
 
-def test_where_nothing_can_be_claimed_a_run_goes_on_with_a_note(lost_session: LedgerSession, waiting: Waiting) -> None:
+def test_where_nothing_can_be_claimed_a_run_goes_on_with_a_note(lost_session: LedgerSession) -> None:
     async def run() -> list[str]:
-        async with lost_session.claim("print", waiting):
+        async with lost_session.claim("print"):
             return list(lost_session.notes)
 
     (note,) = wait(run())
-    assert note.startswith("Equal requests of other runs cannot be seen: ")
+    assert note.startswith("Equal requests of other programs cannot be seen: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK], ids=errno.errorcode.get)
+def test_without_locks_equal_runs_of_this_process_are_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(handle: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    ledger, inside, most = Ledger(tmp_path), list[int](), list[int]()
+
+    async def run() -> list[str]:
+        session = LedgerSession(ledger, RULES, Waiting(5))
+        async with session.claim("print"):
+            inside.append(1)
+            most.append(len(inside))
+            await asyncio.sleep(0.01)
+            inside.pop()
+        return list(session.notes)
+
+    async def scene() -> list[list[str]]:
+        return await asyncio.gather(*(run() for _ in range(3)))
+
+    note = f"Equal requests of other programs cannot be seen: {os.strerror(number)}."
+    assert wait(scene()) == [[note]] * 3 and most == [1, 1, 1]
+    assert list((tmp_path / "claims").glob("*.lock")) != []  # no other kind of lock, which a killed process leaves
 
 
 # Shelves
 
 
-def drawn(session: LedgerSession) -> Entry:
+def drawn(session: LedgerSession, count: int = 1) -> Entry:
     begun = wait(session.begin(ORDER, None))
-    return wait(session.update(begun, state=DRAWN, drawn=Drawn(("link", "link"))))
+    return wait(session.update(begun, state=DRAWN, drawn=Drawn(("link",) * count)))
 
 
 def test_what_is_put_on_a_shelf_is_there_in_the_next_run(session: LedgerSession) -> None:
@@ -291,7 +556,7 @@ def test_what_is_put_on_a_shelf_is_there_in_the_next_run(session: LedgerSession)
 def test_a_stored_file_that_is_gone(session: LedgerSession) -> None:
     wait(StoredPictures(session, drawn(session)).put(0, PNG))
     (entry,) = session.ledger.recent(1)
-    session.ledger.store.delete(entry.files.values())
+    session.ledger.store.delete(file.name for file in entry.files.values())
     assert wait(StoredPictures(session, entry).get(0)) is None and session.notes == []
 
 
@@ -304,13 +569,11 @@ def test_a_store_without_room_keeps_nothing(tmp_path: Path) -> None:
 
 
 def test_the_rules_are_kept(tmp_path: Path) -> None:
-    now = 1_790_000_000.0
-    session = LedgerSession(Ledger(tmp_path, lambda: now), Rules(reuse=True, store_limit=20, store_days=3), Waiting(60))
+    session, now = session_in(tmp_path, store_limit=20, store_days=3), 1_790_000_000.0
     for _ in range(3):
-        wait(StoredPictures(session, drawn(session)).put(0, PNG))
+        wait(StoredPictures(session, drawn(session), now).put(0, PNG))
     assert session.ledger.stored_bytes() == 16
-    now += 4 * 86400
-    wait(StoredPictures(session, drawn(session)).put(0, PNG))
+    wait(StoredPictures(session, drawn(session), now + 4 * 86400).put(0, PNG))
     assert session.ledger.stored_bytes() == 8
 
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_studio.ledger import SENDING, Asked, Entry, Ledger, new_entry
-from model_studio.ledger.store import DAY, Store
+from model_studio.ledger import SENDING, Asked, Entry, Ledger, Limits, new_entry
+from model_studio.ledger.store import DAY, Store, StoredFile
+from model_studio.service.answers import Drawn
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ROOMY = 10**9
@@ -29,7 +30,7 @@ def begin(ledger: Ledger, **asked: Any) -> Entry:
 def keep(ledger: Ledger, size: int, limit: int = ROOMY, days: float | None = None) -> str:
     """Keeps a picture of a new record; its file."""
     entry = begin(ledger)
-    ledger.keep(entry, 0, PNG.ljust(size, b"\0"), limit, days)
+    ledger.keep(entry, 0, PNG.ljust(size, b"\0"), Limits(limit, days, ledger.now()))
     return f"{entry.name}-0.png"
 
 
@@ -65,31 +66,32 @@ def names(store: Store) -> list[str]:
     ],
 )
 def test_the_bytes_come_back_as_they_were(store: Store, content: bytes, file: str) -> None:
-    assert store.write("a", content) == file
-    assert store.read(file) == content and names(store) == [file]
+    written = store.write("a", content)
+    assert written.name == file
+    assert store.read(written) == content and names(store) == [file]
 
 
 def test_the_last_one_of_a_name_counts(store: Store) -> None:
     store.write("a", PNG + b"first")
     store.write("a", PNG + b"second")
-    assert store.read("a.png") == PNG + b"second" and names(store) == ["a.png"]
+    assert store.read(StoredFile("a.png")) == PNG + b"second" and names(store) == ["a.png"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
 def test_only_the_owner_sees_them(store: Store) -> None:
     before = os.umask(0)
     try:
-        file = store.folder / store.write("a", PNG)
+        file = store.folder / store.write("a", PNG).name
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o077 == 0
 
 
 def test_what_is_not_there_is_none(store: Store) -> None:
-    assert store.read("a.png") is None
+    assert store.read(StoredFile("a.png")) is None
     store.write("a", PNG)
     (store.folder / "b.png").mkdir()
-    assert store.read("b.png") is None
+    assert store.read(StoredFile("b.png")) is None
     store.delete(["a.png", "a.png", "b.png", "c.png"])  # who cannot go, stays
     assert names(store) == ["b.png"]
 
@@ -127,7 +129,7 @@ except OSError:
     )
     assert process.told() == "no room"
     process.end()
-    assert names(store) == ["a.bin"] and store.read("a.bin") == b"old" * 1000
+    assert names(store) == ["a.bin"] and store.read(StoredFile("a.bin")) == b"old" * 1000
 
 
 @pytest.mark.parametrize("looks", [30, 100])
@@ -148,7 +150,7 @@ while True:
     )
 
     def is_whole() -> bool:
-        content = store.read("a.bin")
+        content = store.read(StoredFile("a.bin"))
         return content is not None and len(content) == 4_000_000 == content.count(content[:1])
 
     assert process.told() == "writing"
@@ -175,7 +177,7 @@ def test_only_what_was_left_behind_is_swept(store: Store) -> None:
 def test_names_of_files_tell_nothing_of_the_request(ledger: Ledger, folder: Path) -> None:
     secrets = {"fingerprint": "f1f2f3f4", "prompt": "a paper boat", "model": "wan2.2", "size": "512*512"}
     entry = begin(ledger, **secrets, seed=424242)
-    ledger.keep(entry, 3, PNG, ROOMY, None)
+    ledger.keep(entry, 3, PNG, Limits(ROOMY))
     (file,) = on_disk(ledger)
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{12}-3\.png", file)
     every_name = " ".join(str(path.relative_to(folder)) for path in folder.rglob("*"))
@@ -185,7 +187,7 @@ def test_names_of_files_tell_nothing_of_the_request(ledger: Ledger, folder: Path
 def test_kept_pictures_are_known_by_their_place(ledger: Ledger) -> None:
     entry = begin(ledger)
     for number in (2, 0):
-        ledger.keep(entry, number, PNG + bytes([number]), ROOMY, None)
+        ledger.keep(entry, number, PNG + bytes([number]), Limits(ROOMY))
     (known,) = ledger.recent(1)
     assert {number: ledger.store.read(file) for number, file in known.files.items()} == {0: PNG + b"\0", 2: PNG + b"\2"}
     assert ledger.stored_bytes() == 18
@@ -219,10 +221,51 @@ def test_a_picture_larger_than_the_limit_is_not_kept_and_drives_none_out(ledger:
     assert list(on_disk(ledger).values()) == list(in_table(ledger).values()) == [60]
 
 
+@pytest.mark.parametrize(("count", "kept"), [(3, 3), (4, 0)])
+def test_a_batch_larger_than_the_limit_drives_none_out(ledger: Ledger, now: Any, count: int, kept: int) -> None:
+    first = keep(ledger, 80, limit=100)
+    now.time += 1
+    batch = ledger.update(begin(ledger), drawn=Drawn(("link",) * count))
+    for number in range(count):
+        ledger.keep(batch, number, PNG.ljust(30), Limits(100))
+    assert on_disk(ledger) == in_table(ledger)
+    assert (first in on_disk(ledger), len(in_table(ledger))) == ((False, 3) if kept else (True, 1))
+
+
+def test_of_a_batch_larger_than_the_limit_stays_what_fits(ledger: Ledger) -> None:
+    batch = ledger.update(begin(ledger), drawn=Drawn(("link",) * 4))
+    for number in range(4):
+        ledger.keep(batch, number, PNG.ljust(30), Limits(100))
+    (known,) = ledger.recent(1)
+    assert list(known.files) == [0, 1, 2] and on_disk(ledger) == in_table(ledger)
+
+
+def test_a_stored_picture_that_comes_again_and_has_no_room_is_gone(ledger: Ledger) -> None:
+    batch = ledger.update(begin(ledger), drawn=Drawn(("link",) * 2))
+    for size in (40, 90):
+        ledger.keep(batch, 0, PNG.ljust(size), Limits(100))
+        if size == 40:
+            ledger.keep(batch, 1, PNG.ljust(40), Limits(100))
+    assert list(on_disk(ledger)) == list(in_table(ledger)) == [f"{batch.name}-1.png"]
+
+
+def test_another_picture_in_its_place_is_noticed(ledger: Ledger) -> None:
+    entry = begin(ledger)
+    ledger.keep(entry, 0, PNG + b"ours", Limits(ROOMY))
+    (known,) = ledger.recent(1)
+    assert known.id and ledger.picture(known.id, 0) == ledger.store.read(known.files[0]) == PNG + b"ours"
+    (ledger.store.folder / known.files[0].name).write_bytes(PNG + b"another's")
+    assert ledger.picture(known.id, 0) is ledger.store.read(known.files[0]) is None
+    with ledger.database.transaction() as connection:  # as versions without digests left it
+        connection.execute("UPDATE pictures SET digest = NULL")
+    (known,) = ledger.recent(1)
+    assert known.id and ledger.picture(known.id, 0) == ledger.store.read(known.files[0]) == PNG + b"another's"
+
+
 def test_a_picture_that_comes_again_as_another_kind_leaves_one_file(ledger: Ledger) -> None:
     entry = begin(ledger)
-    ledger.keep(entry, 0, PNG, ROOMY, None)
-    ledger.keep(entry, 0, b"\xff\xd8\xff\xe0rest", ROOMY, None)
+    ledger.keep(entry, 0, PNG, Limits(ROOMY))
+    ledger.keep(entry, 0, b"\xff\xd8\xff\xe0rest", Limits(ROOMY))
     assert list(on_disk(ledger)) == list(in_table(ledger)) == [f"{entry.name}-0.jpg"]
 
 
@@ -239,6 +282,20 @@ def test_the_old_go_with_the_days(ledger: Ledger, now: Any) -> None:
     assert set(on_disk(ledger)) == set(in_table(ledger)) == {third, fourth}
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_wrong_clock_makes_nothing_old(ledger: Ledger, now: Any, trusted: bool) -> None:
+    """Only a time that can be trusted does, and that is the one that pictures are stored with."""
+    real, entry = now.time, begin(ledger)
+    first = keep(ledger, 10, days=90)
+    now.time += 91 * DAY
+    ledger.tidy(ROOMY)
+    ledger.keep(entry, 0, PNG, Limits(ROOMY, 90, real if trusted else None))
+    assert set(on_disk(ledger)) == {first, f"{entry.name}-0.png"}
+    now.time = real
+    keep(ledger, 10, days=90)
+    assert len(on_disk(ledger)) == 3
+
+
 def test_without_days_nothing_is_too_old(ledger: Ledger, now: Any) -> None:
     first = keep(ledger, 10)
     now.time += 10_000 * DAY
@@ -251,7 +308,7 @@ def test_pictures_of_a_request_go_together(ledger: Ledger, now: Any) -> None:
     old, young = begin(ledger), begin(ledger)
     for number, entry in enumerate((old, old, young, old, young)):
         now.time += 1
-        ledger.keep(entry, number, PNG.ljust(40), 170, None)
+        ledger.keep(entry, number, PNG.ljust(40), Limits(170))
     by_name = {entry.name: list(entry.files) for entry in ledger.recent(2)}
     assert by_name == {old.name: [], young.name: [2, 4]}
 
@@ -260,7 +317,7 @@ def test_a_picture_kept_again_is_young_again(ledger: Ledger, now: Any) -> None:
     first, second = begin(ledger), begin(ledger)
     for entry in (first, second, first):
         now.time += 1
-        ledger.keep(entry, 0, PNG.ljust(50), 100, None)
+        ledger.keep(entry, 0, PNG.ljust(50), Limits(100))
     assert ledger.stored_bytes() == 100
     third = keep(ledger, 50, limit=100)
     assert set(on_disk(ledger)) == {f"{first.name}-0.png", third}
@@ -271,11 +328,9 @@ def test_tidying_keeps_to_new_limits(ledger: Ledger, now: Any) -> None:
     for _ in range(3):
         now.time += DAY
         files.append(keep(ledger, 30))
-    ledger.tidy(60, None)
+    ledger.tidy(60)
     assert set(on_disk(ledger)) == set(in_table(ledger)) == set(files[1:])
-    ledger.tidy(ROOMY, 0.5)
-    assert set(on_disk(ledger)) == set(in_table(ledger)) == {files[2]}
-    ledger.tidy(0, None)
+    ledger.tidy(0)
     assert on_disk(ledger) == in_table(ledger) == {}
 
 
@@ -287,7 +342,7 @@ def test_tidying_sweeps_up(ledger: Ledger, folder: Path) -> None:
     for file in left:
         file.touch()
         os.utime(file, (0, 0))
-    ledger.tidy(ROOMY, None)
+    ledger.tidy(ROOMY)
     assert not any(file.exists() for file in left) and len(on_disk(ledger)) == 1
 
 
@@ -317,7 +372,7 @@ def test_whatever_is_kept_the_store_keeps_to_its_limits(
     stored: dict[str, float] = {}
     for record, number, size, later in steps:
         clock[0] += later
-        ledger.keep(entries[record], number, PNG.ljust(size), limit, days)
+        ledger.keep(entries[record], number, PNG.ljust(size), Limits(limit, days, clock[0]))
         if size <= limit:
             stored[entries[record].name] = clock[0]
         assert sum(in_table(ledger).values()) == ledger.stored_bytes() <= limit

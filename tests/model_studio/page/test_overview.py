@@ -15,7 +15,19 @@ import pytest
 from PIL import Image
 
 from model_studio.errors import ConfigurationError
-from model_studio.ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Asked, Entry, Ledger, new_entry
+from model_studio.ledger import (
+    DRAWN,
+    FAILED,
+    LOST,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    Asked,
+    Entry,
+    Ledger,
+    Limits,
+    new_entry,
+)
 from model_studio.page import overview
 from model_studio.runs.leftovers import LIFETIME
 from model_studio.service.answers import Drawn
@@ -53,7 +65,7 @@ def records(ledger: Ledger, reuse: bool = True) -> list[dict[str, Any]]:
 
 def test_a_record_as_the_panel_shows_it(ledger: Ledger) -> None:
     entry = write(ledger, task_id="t-1", state=DRAWN, drawn=Drawn((LINK, LINK)), billed=2)
-    ledger.keep(entry, 1, picture(), 10**6, None)
+    ledger.keep(entry, 1, picture(), Limits(10**6))
     assert records(ledger) == [
         {
             "id": 1,
@@ -84,7 +96,7 @@ def test_nothing_is_told_that_opens_anything(ledger: Ledger, tmp_path: Path) -> 
     asked = replace(ORDER, account=ledger.account(KEY))
     drawn = Drawn((LINK,), used_prompts=("planted rewritten prompt",), failures=(f"planted failure {LINK}",))
     entry = write(ledger, asked, task_id="t-1", state=DRAWN, drawn=drawn, request_id="planted-request")
-    ledger.keep(entry, 0, picture(), 10**6, None)
+    ledger.keep(entry, 0, picture(), Limits(10**6))
     told = json.dumps(overview.page(ledger, {"CNY": Decimal(1)}, True, 100, None, ""))
     (file,) = (file.name for file in ledger.store.folder.iterdir())
     for secret in (
@@ -139,7 +151,7 @@ def test_states_and_how_pictures_can_be_had_again(
 ) -> None:
     entry = write(ledger, drawn=Drawn((LINK,)), **values)
     if stored:
-        ledger.keep(entry, 0, picture(), 10**6, None)
+        ledger.keep(entry, 0, picture(), Limits(10**6))
     (record,) = records(ledger)
     assert (record["state"], record["again"]) == (state, again)
     assert (record["cost"] is None) == (state == "failed")
@@ -147,7 +159,7 @@ def test_states_and_how_pictures_can_be_had_again(
 
 def test_without_reuse_nothing_comes_from_the_store(ledger: Ledger) -> None:
     for values in (SYNC, TASK, {"task_id": "t-2", "created": OLD}):
-        ledger.keep(write(ledger, state=DRAWN, drawn=Drawn((LINK,)), **values), 0, picture(), 10**6, None)
+        ledger.keep(write(ledger, state=DRAWN, drawn=Drawn((LINK,)), **values), 0, picture(), Limits(10**6))
     assert [record["again"] for record in records(ledger, reuse=True)] == ["poller", "poller", "node"]
     assert [record["again"] for record in records(ledger, reuse=False)] == [None, "poller", None]
 
@@ -187,7 +199,7 @@ def test_a_sum_that_was_lost_is_not_zero(tmp_path: Path) -> None:
 
 def thumbnail(ledger: Ledger, content: bytes) -> Image.Image | None:
     entry = write(ledger, state=DRAWN, drawn=Drawn((LINK,)))
-    ledger.keep(entry, 0, content, 10**8, None)
+    ledger.keep(entry, 0, content, Limits(10**8))
     assert entry.id
     made = overview.thumbnail(ledger, entry.id, 0)
     return Image.open(io.BytesIO(made)) if made else None

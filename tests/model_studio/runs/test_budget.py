@@ -78,9 +78,24 @@ def test_no_budget_no_guard() -> None:
     assert guard({}, asked({})) is None
 
 
-def test_another_currency_is_not_limited() -> None:
-    assert guard({"USD": Decimal(0)}, ask(WAN)) is None
-    assert guard({"CNY": Decimal(0)}, ask("wan2.6-t2i", region="us-east-1")) is None
+@pytest.mark.parametrize(
+    ("budget", "region", "model", "says"),
+    [
+        ({"CNY": Decimal(0)}, "ap-southeast-1", "qwen-image-2.0", r"costs USD .* nothing in USD\..* CNY 0, USD 3,"),
+        ({"USD": Decimal("1E+1")}, "cn-beijing", WAN, r"costs CNY 0\.14 .* nothing in CNY\..* USD 10, CNY 3,"),
+    ],
+)
+def test_a_currency_that_the_budget_does_not_name_is_0(
+    budget: Mapping[str, Decimal], region: str, model: str, says: str
+) -> None:
+    """A workflow's region decides the currency, and the workflow may be a stranger's."""
+    with pytest.raises(BudgetReached, match=says) as caught:
+        guard(budget, ask(model, region=region))
+    assert "Nothing was sent" in str(caught.value)
+
+
+def test_what_is_free_needs_no_budget_of_its_currency() -> None:
+    assert guard({"USD": Decimal(0)}, asked({"cn-beijing": (0.0, "CNY")})) is None
 
 
 def test_what_has_no_price_is_refused_before_anything_is_looked_up() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from model_studio.account.credentials import ApiKey
 from model_studio.account.regions import ApiHost
 from model_studio.errors import NoPictures, PictureBroken, PictureExpired, PictureRefused, PictureUnreadable
-from model_studio.ledger import DRAWN, SENDING, Asked, Entry, Ledger, new_entry
+from model_studio.ledger import DRAWN, SENDING, Asked, Entry, Ledger, Limits, new_entry
 from model_studio.ledger.session import LedgerSession, Rules, StoredPictures
 from model_studio.runs import gallery
 from model_studio.runs.pictures import Picture
@@ -76,7 +76,7 @@ def record(session: LedgerSession, count: int, stored: dict[int, bytes] | None =
     entry = ledger.begin(new_entry(Asked("account", "cn-beijing", n=count), SENDING, ledger.now()))
     entry = ledger.update(entry, state=DRAWN, drawn=Drawn(LINKS[:count]))
     for number, content in (stored or {}).items():
-        ledger.keep(entry, number, content, 10**6, None)
+        ledger.keep(entry, number, content, Limits(10**6))
     return ledger.recent(1)[0]
 
 
@@ -112,7 +112,7 @@ def test_only_what_is_missing_is_fetched(session: LedgerSession, waiting: Waitin
 )
 def test_a_damaged_stored_picture_is_fetched_again(session: LedgerSession, waiting: Waiting, damaged: bytes) -> None:
     entry = record(session, 1, {0: png(1)})
-    (session.ledger.store.folder / entry.files[0]).write_bytes(damaged)
+    (session.ledger.store.folder / entry.files[0].name).write_bytes(damaged)
     links = Links(png(10))
     got, notes = fetch(session, entry, links, waiting)
     assert shades(got) == [10] and notes == []
@@ -123,7 +123,7 @@ def test_a_damaged_stored_picture_is_fetched_again(session: LedgerSession, waiti
 
 def test_a_stored_file_that_is_gone_is_fetched_again(session: LedgerSession, waiting: Waiting) -> None:
     entry = record(session, 1, {0: png(1)})
-    session.ledger.store.delete(entry.files.values())
+    session.ledger.store.delete(file.name for file in entry.files.values())
     got, _ = fetch(session, entry, Links(png(10)), waiting)
     assert shades(got) == [10] and on_shelf(session) == {0: png(10)}
 
@@ -186,7 +186,7 @@ def test_a_picture_of_a_kind_that_cannot_be_opened_is_kept_for_a_time_when_it_ca
     got, notes = fetch(session, entry, links, waiting)
     assert [picture.size for picture in got] == ["8*8", "8*8"] and notes == []
     assert links.fetched == {LINKS[0]: 1, LINKS[1]: 1}
-    assert entry.files[0].endswith(".avif")
+    assert entry.files[0].name.endswith(".avif")
 
 
 def test_pictures_come_even_where_none_can_be_kept(session: LedgerSession, waiting: Waiting) -> None:
