@@ -31,6 +31,7 @@ from .runs.paid_request import Access, PaidRequest
 from .runs.pictures import Picture
 from .service import key_check, tasks
 from .service.client import Client
+from .service.clock import ServiceClock
 from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
@@ -71,6 +72,7 @@ class Studio:
         self._background = Background()
         self._pacer = Pacer()
         self._sync_only: set[tuple[str, str, str]] = set()  # account, region, model id
+        self._clocks: dict[str, ServiceClock] = {}  # by the API's address
         self.ledger = Ledger(folder)
         self._untidy = True  # as earlier processes left the folder
 
@@ -249,7 +251,8 @@ class Studio:
     async def _client(self, region: str) -> Client:
         host, key = await asyncio.wrap_future(file_work(self._account, region))
         queries = self._pacer.queries(_key_digest(key), settings.pace(self._environ).limits_queries)
-        return Client(host, key, self._exchange, queries)
+        clock = self._clocks.setdefault(host.base_url, ServiceClock(self.ledger.now))
+        return Client(host, key, self._exchange, clock, queries)
 
     def _account(self, region: str) -> tuple[ApiHost, ApiKey]:
         host = api_host(region, self._environ, self._folder)

@@ -9,7 +9,7 @@ claims       one run at a time for the same request, among all processes
 
 from .claims import Claims
 from .database import LedgerUnavailable
-from .records import Asked, Entry, Ledger, new_entry
+from .records import Asked, Entry, Ledger, local_day, new_entry
 from .states import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, State
 from .store import Limits, StoredFile
 
@@ -28,5 +28,6 @@ __all__ = [
     "Limits",
     "State",
     "StoredFile",
+    "local_day",
     "new_entry",
 ]

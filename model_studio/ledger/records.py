@@ -42,7 +42,8 @@ class Entry:
     """A record. Times are seconds since 1970; `files`: place among the links -> file in the store.
 
     `id` is None where the ledger could not be written: it is then known to this run only. `missing`: when the service
-    first denied a task or picture that it should still have; None: it did not.
+    first denied a task or picture that it should still have; None: it did not. `day`: the local one, YYYY-MM-DD, to
+    which its cost counts.
     """
 
     id: int | None
@@ -52,6 +53,7 @@ class Entry:
     created: float
     updated: float
     sent: float
+    day: str
     billed: int
     adopted: bool = False  # whether its task was found in the account's list, by model and time
     task_id: str | None = None
@@ -71,7 +73,7 @@ class Entry:
 def new_entry(asked: Asked, state: State, now: float, task_id: str | None = None) -> Entry:
     """Not written yet. Its name says when it was made, and nothing about the request."""
     name = time.strftime("%Y%m%d-%H%M%S-", time.localtime(now)) + uuid.uuid4().hex[:12]
-    return Entry(None, name, asked, state, created=now, updated=now, sent=now, billed=asked.n, task_id=task_id)
+    return Entry(None, name, asked, state, now, now, now, local_day(now), billed=asked.n, task_id=task_id)
 
 
 class Ledger:
@@ -97,13 +99,12 @@ class Ledger:
     def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
 
-        `allowed` gets the sums of the day (local time) of `entry.sent`, by currency, and may raise; then nothing is
-        written.
+        `allowed` gets the sums of its day, by currency, and may raise; then nothing is written.
         """
         check(entry.state, SENDING)
         with self.database.transaction() as ledger:
             if allowed:
-                spent = _spent(ledger, _day(entry.sent), but=entry.name)
+                spent = _spent(ledger, entry.day, but=entry.name)
                 if spent is None:
                     raise LedgerUnavailable(
                         Text("it was damaged or deleted today, so that nobody knows the sum of today"),
@@ -246,10 +247,10 @@ class Ledger:
         self.claims.sweep()
 
     def _today(self) -> str:
-        return _day(self.now())
+        return local_day(self.now())
 
 
-def _day(when: float) -> str:
+def local_day(when: float) -> str:
     """The local day, since that is what users call a day."""
     return time.strftime("%Y-%m-%d", time.localtime(when))
 
@@ -270,7 +271,7 @@ def _with_tasks(ledger: sqlite3.Connection, task_ids: Sequence[str]) -> list[Ent
 _MOST_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 _ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
 _SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
-_PLAIN = ("name", "state", "created", "updated", "sent", "billed", "adopted", "task_id", "request_id", "missing")
+_PLAIN = ("name", "state", "created", "updated", "sent", "day", "billed", "adopted", "task_id", "request_id", "missing")
 
 
 def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
@@ -281,7 +282,6 @@ def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
         **{name: getattr(entry, name) for name in _PLAIN},
         "drawn": _json(entry.drawn),
         "times": _json(entry.times),
-        "day": _day(entry.sent),
         "price": amount,
         "currency": currency,
     }
@@ -323,7 +323,9 @@ def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, flo
 def _drawn(columns: Mapping[str, Any]) -> Drawn:
     known = {field.name for field in fields(Drawn)}
     lists = {name: value for name, value in columns.items() if name in known and isinstance(value, list)}
-    return Drawn(**{name: tuple(map(str, value)) for name, value in lists.items()})
+    more = columns.get("more")
+    texts: dict[str, Any] = {name: tuple(map(str, value)) for name, value in lists.items()}
+    return Drawn(**texts, more=more if isinstance(more, int) else 0)
 
 
 def _read(text: str | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from . import (
     LedgerUnavailable,
     Limits,
     State,
+    local_day,
     new_entry,
 )
 
@@ -143,16 +144,17 @@ class LedgerSession:
         asked: Asked,
         allowed: Callable[[Mapping[str, float]], None] | None,
         refused: Entry | None = None,
-        sent: float | None = None,
+        today: float | None = None,
     ) -> Entry:
         """The record of a request that is about to be sent; `refused`: the one it has from an earlier try.
 
-        `sent`: now, by a clock that can be trusted, in seconds since 1970; None: by ours. `allowed` gets the sums of
+        `today`: now, by a clock that can be trusted, in seconds since 1970; None: by ours. `allowed` gets the sums of
         that day and raises to refuse it. Raises LedgerUnreadable, Interrupted, and ConfigurationError where there is
         something to refuse by, but no ledger that knows the sums.
         """
-        when = self.ledger.now() if sent is None else sent
-        entry = replace(refused or new_entry(asked, SENDING, when), sent=when, billed=asked.n)
+        now = self.ledger.now()
+        day = local_day(now if today is None else today)
+        entry = replace(refused or new_entry(asked, SENDING, now), sent=now, day=day, billed=asked.n)
         if not self._without:
             try:
                 return await self._use(self._result_or_undo, self.ledger.begin, entry, allowed)
@@ -185,8 +187,6 @@ class LedgerSession:
             file_work(self.ledger.update, begun.result(), state=FAILED, billed=0)
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
-        for state in (UNCERTAIN, LOST):
-            self.ledger.warned.pop((entry.name, state), None)  # it came to another end
         if entry.id is None:
             return replace(entry, **values)
         try:
@@ -217,6 +217,11 @@ class LedgerSession:
             self.ledger.warned[entry.name, state] = now
         if entry.id is not None and entry.state != FAILED:
             start(_mark_warned, self.ledger, entry, state)
+
+    def forget_warnings(self, entry: Entry) -> None:
+        """It came to another end than its user was warned of."""
+        for state in (UNCERTAIN, LOST):
+            self.ledger.warned.pop((entry.name, state), None)
 
     def warned_at(self, entry: Entry, state: State) -> float | None:
         """When the user was warned of this bad end, in seconds since 1970; None: not, as far as is known."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..errors import ModelStudioError, PictureExpired, TaskUnknown
-from ..ledger import Entry
+from ..ledger import Entry, State
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service.answers import Drawn, TaskAnswer
 from ..service.client import Client
@@ -74,7 +74,8 @@ class PaidRecord:
 
     async def restored(self) -> None:
         """It could be fetched after all."""
-        if self.entry.missing is not None or self.entry.state == "lost" or self.session.warned_at(self.entry, "lost"):
+        if self.entry.missing is not None or self.session.warned_at(self.entry, "lost"):
+            self.session.forget_warnings(self.entry)
             await self._become("drawn", missing=None)
 
     async def contradicted(self) -> None:
@@ -84,7 +85,7 @@ class PaidRecord:
     async def fetch(self, client: Client, drawn: Drawn) -> Fetched:
         """Its pictures. Raises as `gallery.fetch`."""
         began = self.waiting.clock.now()
-        store = StoredPictures(self.session, self.entry)
+        store = StoredPictures(self.session, self.entry, client.clock.now())
         try:
             return await gallery.fetch(client, drawn, self.waiting, store, self.patience)
         except PictureExpired:
@@ -123,5 +124,7 @@ class PaidRecord:
                 minutes=leftovers.PATIENCE / 60,
             )
 
-    async def _become(self, state: str, **values: object) -> None:
+    async def _become(self, state: State, **values: object) -> None:
+        if state != self.entry.state:
+            self.session.forget_warnings(self.entry)
         self.entry = await self.session.update(self.entry, state=state, **values)

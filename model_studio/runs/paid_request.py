@@ -82,7 +82,8 @@ class PaidRequest(PaidRecord):
 
     async def sending(self) -> None:
         """The next byte may cost money. Raises BudgetReached, ConfigurationError, LedgerUnreadable, Interrupted."""
-        self.entry = await self.session.begin(self._asked, self._allowed, refused=self.entry)
+        today = await self.client.time(self.waiting) if self._allowed else None
+        self.entry = await self.session.begin(self._asked, self._allowed, self.entry, today)
         if self.waiting.interrupted():
             await self.refused()
             raise Interrupted

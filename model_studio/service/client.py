@@ -6,6 +6,8 @@ time-out, a broken line, a page with a status of 500 and above) may have been ac
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -28,6 +30,7 @@ from ..words import Text
 from . import links, outcome
 from .answers import TaskAnswer, identifier
 from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
+from .clock import ServiceClock
 from .exchange import Answer, Call, ExchangeFailed, NeverSent, Timeouts, TooLarge, http_date, too_slow
 from .listing import PAGE_SIZE, TaskPage, read_page
 from .outcome import Outcome
@@ -73,10 +76,16 @@ class Client:
     """
 
     def __init__(
-        self, host: ApiHost, key: ApiKey, exchange: Callable[[Call], Answer], queries: Gate | None = None
+        self,
+        host: ApiHost,
+        key: ApiKey,
+        exchange: Callable[[Call], Answer],
+        clock: ServiceClock,
+        queries: Gate | None = None,
     ) -> None:
         self.host = host
         self.key = key
+        self.clock = clock
         self._exchange = exchange
         self._queries = queries
 
@@ -125,6 +134,16 @@ class Client:
         query = urlencode({"model_name": model_id, "page_no": page, "page_size": PAGE_SIZE})
         answer, _ = await self._query(f"/tasks/?{query}", waiting)
         return read_page(answer.json or {}, model_id, page, now=http_date(answer.headers.get("Date", "")))
+
+    async def time(self, waiting: Waiting) -> float | None:
+        """The service's, in seconds since 1970, for which it may be asked once, which is free; None: it does not tell.
+
+        Raises Interrupted.
+        """
+        if self.clock.now() is None:
+            with contextlib.suppress(ServiceError, ConnectionFailed):
+                await self.ask_once(str(uuid.uuid4()), SHORT, waiting)
+        return self.clock.now()
 
     async def cancel(self, task_id: str, waiting: Waiting) -> bool:
         """Cancels a task that may still be PENDING; whether that worked.
@@ -218,6 +237,7 @@ class Client:
         return replace(call, headers={**call.headers, "X-DashScope-Async": "enable"})
 
     def _read(self, answer: Answer) -> Outcome:
+        self.clock.hear(http_date(answer.headers.get("Date", "")))
         return outcome.read(answer, self.host, self.key)
 
     async def _send(self, call: Call, waiting: Waiting) -> Answer:

@@ -20,6 +20,7 @@ import trustme
 from model_studio.account.credentials import ApiKey
 from model_studio.account.regions import ApiHost
 from model_studio.service.client import Client
+from model_studio.service.clock import ServiceClock
 from model_studio.service.exchange import Answer, Call, Exchange
 from model_studio.service.pacer import Gate
 from model_studio.studio import Studio
@@ -74,7 +75,7 @@ def client_at() -> Callable[..., Client]:
 
     def make(exchange: Callable[[Call], Answer], url: str = "", key: str = KEY, queries: Gate | None = None) -> Client:
         host = ApiHost("cn-beijing", url or "https://dashscope.aliyuncs.com/api/v1", replaced=bool(url))
-        return Client(host, ApiKey(key, "a test"), exchange, queries)
+        return Client(host, ApiKey(key, "a test"), exchange, ServiceClock(), queries)
 
     return make
 

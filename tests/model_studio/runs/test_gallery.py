@@ -22,6 +22,7 @@ from model_studio.runs import gallery
 from model_studio.runs.pictures import Picture
 from model_studio.service.answers import Drawn
 from model_studio.service.client import Client
+from model_studio.service.clock import ServiceClock
 from model_studio.service.exchange import Answer, Call
 from model_studio.waiting import Waiting
 
@@ -61,7 +62,7 @@ class Links:
 
 
 def client(links: Links) -> Client:
-    return Client(HOST, KEY, links)
+    return Client(HOST, KEY, links, ServiceClock())
 
 
 @pytest.fixture
