@@ -6,7 +6,7 @@ bare       drives the victim
 server     drives a real ComfyUI, which is ended by a signal and started again
 requests   what is asked for
 evidence   how far a killed run got, read from what it left on the disk
-story      one request, killed and started again until it is delivered
+story      one request, ended and started again until it is delivered
 audit      what was delivered against what was billed
 program    the command
 """

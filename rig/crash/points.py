@@ -1,6 +1,6 @@
 """Points at which a run can be killed: the lines of the pack's code as they are about to be executed.
 
-The product says nothing of its phases, so they are told by the functions that are entered. Runs inside the victim.
+The product does not report its phases: they are known by the functions that are entered. Runs inside the victim.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Server:
         except subprocess.TimeoutExpired:
             raise RigError(f"ComfyUI still ran {LONGEST_END:.0f} s after {way.name}.") from None
         self.stop()
-        with suppress(OSError):  # of its end the socket still told, perhaps; its history has gone with the process
+        with suppress(OSError):  # the socket may have brought its end; the history is gone with the process
             queued.wait(LONGEST_END)
         warned = queued.run.error is not None and _ended(queued.run).error == UNCERTAIN
         return Killed(way, phase=phase, warned=warned)

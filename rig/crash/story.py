@@ -45,8 +45,9 @@ class Story:
 class Tally:
     """Kills by runner and phase, and by runner and signal; of these, those at certain places.
 
-    finished   ends of a process that let a drawing come to its end first, and stored its pictures
-    uncertain  submissions that such an end left uncertain; of ComfyUI, and by SIGTERM or SIGINT, both
+    Of ComfyUI's ends by SIGTERM or SIGINT:
+    finished   those at which a request was being drawn, and its pictures were stored before the process ended
+    uncertain  submissions that they left uncertain
     """
 
     kills: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
