@@ -21,7 +21,7 @@ from simulator import Simulator
 from simulator.service import Billed
 
 from .evidence import FOLDER, records
-from .points import BEFORE
+from .points import HAND_OVER
 from .runs import Ended, Pixels, Runner
 from .story import Story
 
@@ -35,10 +35,10 @@ class Audit:
     requests: int = 0
     billed: int = 0
     delivered: int = 0  # equal to billed ones, pixel for pixel, and nothing else wrong with their request
-    told: int = 0
-    found: int = 0  # uncertain submissions whose task was found in the list
-    again: int = 0  # those billed once more after their user was told
-    pictures_again: int = 0
+    warned: int = 0
+    adopted: int = 0  # uncertain submissions whose task was found in the list
+    billed_again: int = 0  # those billed once more after their user was warned
+    pictures_billed_again: int = 0
     spent: float = 0.0
     once_more: int = 0
     failures: list[str] = field(default_factory=list)
@@ -77,12 +77,12 @@ def _by_prompt(simulator: Simulator) -> dict[str, list[Billed]]:
 
 
 def _wrong(story: Story, bills: Sequence[Billed], entries: Sequence[Entry]) -> Iterator[str]:
-    """Each uncertain submission may have been billed beside the one that was delivered, if its user was told."""
+    """Each uncertain submission may have been billed beside the one that was delivered, if its user was warned."""
     n, uncertain = story.request.n, sum(entry.state == UNCERTAIN for entry in entries)
-    if len(bills) > 1 + story.told:
-        yield f"billed {len(bills)} times, though the user was told of {story.told} uncertain submissions."
-    if uncertain > story.told:
-        yield f"{uncertain} submissions count as uncertain, but the user was told of {story.told}."
+    if len(bills) > 1 + story.warned:
+        yield f"billed {len(bills)} times, though the user was warned of {story.warned} uncertain submissions."
+    if uncertain > story.warned:
+        yield f"{uncertain} submissions count as uncertain, but the user was warned of {story.warned}."
     noted = sum(entry.billed for entry in entries)
     if noted != n * (1 + uncertain):
         yield f"the ledger has {noted} pictures as paid for; it should be {n} and {n * uncertain} uncertain ones."
@@ -103,10 +103,10 @@ def _add(result: Audit, story: Story, bills: Sequence[Billed], entries: Sequence
     uncertain = {entry.name for entry in entries if entry.state == UNCERTAIN}
     result.requests += 1
     result.billed += sum(bill.images for bill in bills)
-    result.told += story.told
-    result.found += len(story.uncertain - uncertain)
-    result.again += max(0, len(bills) - 1)
-    result.pictures_again += sum(bill.images for bill in bills[1:])
+    result.warned += story.warned
+    result.adopted += len(story.uncertain - uncertain)
+    result.billed_again += max(0, len(bills) - 1)
+    result.pictures_billed_again += sum(bill.images for bill in bills[1:])
 
 
 def _spent(home: Path, since: float, until: float) -> float:
@@ -130,7 +130,7 @@ def _once_more(stories: Sequence[Story], simulator: Simulator, runner: Runner, r
     for story in stories:
         if story.pictures is None:
             continue
-        came = runner.attempt(story.request, BEFORE, doomed=False)
+        came = runner.attempt(story.request, HAND_OVER, doomed=False)
         if not isinstance(came, Ended) or came.error:
             yield f"{story}, once more: {came}."
         elif came.info["source"] != STORED:

@@ -1,13 +1,14 @@
-"""Runs of single nodes in the victim's children, killed where it is wanted."""
+"""Runs of single nodes in the victim's children, ended where it is wanted."""
 
 from __future__ import annotations
 
 import json
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,12 +21,12 @@ import numpy as np
 from ..comfyui import server_environment
 from ..layout import PACK_NAME, ROOT, RigError
 from ..pack import put_pack
-from .points import Place
-from .requests import Request
-from .runs import Ended, Killed
+from .points import BEFORE, PHASES, Place
+from .requests import Kind, Request
+from .runs import WAYS, Ended, Killed
 from .victim import LONGEST_RUN, PICTURES, PLACES, RESULT, Assignment, Kill
 
-AT_RANDOM_TIMES = 0.2  # share of the kills that come from outside, wherever the run is
+AT_RANDOM_TIMES = 0.2  # share of the kills that come from outside, by any signal, wherever the run is
 
 
 @dataclass
@@ -45,10 +46,18 @@ class Profile:
         if not self.passed:
             return Kill()
         if dice.random() < AT_RANDOM_TIMES:
-            return Kill(after=dice.uniform(0, self.seconds))
+            return Kill(after=dice.uniform(0, self.seconds), way=dice.choice(WAYS))
         phase = min(sorted({place.phase for place in self.passed}), key=lambda phase: (so_far[phase], dice.random()))
         place = dice.choice(sorted(place for place in self.passed if place.phase == phase))
-        return Kill(place, dice.randint(1, self.passed[place]))
+        # Not every run passes it as often: the first kill of a phase does not depend on that.
+        return Kill(place, dice.randint(1, self.passed[place]) if so_far[phase] else 1)
+
+
+def check_phases(kind: Kind, node: str, passed: Iterable[str]) -> None:
+    """Raises RigError if a whole run did not enter a phase that it has: the functions that begin it are others now."""
+    if never := kind.phases(node) - {*passed}:
+        names = ", ".join(phase for phase in PHASES if phase in never)
+        raise RigError(f"A whole run of {node} ({kind.name}) never entered: {names}. Adapt rig/crash/points.py.")
 
 
 class Bare:
@@ -86,19 +95,22 @@ class Bare:
             answer = json.loads(self._read() or "{}")
             if answer.get("hung"):
                 raise self._trouble(f"was still at {request.prompt} after {LONGEST_RUN:.0f} s")
-            # Killed after the hand-over, it has told its user all the same.
+            # Killed after the hand-over, it has warned its user all the same.
             handed_over = Path(folder, RESULT).exists()
-            if answer.get("status") == -9 and not handed_over:
-                self._kills[kill.place.phase if kill.place else ""] += 1
-                return Killed(kill.place)
+            if not handed_over and (answer.get("signaled") or answer.get("status") == -signal.SIGKILL):
+                ended_in = kill.place.phase if kill.place else None
+                self._kills[ended_in or ""] += 1
+                return Killed(signal.Signals(kill.way), kill.place, ended_in)
             if not handed_over:
                 raise self._trouble(f"failed at {request.prompt}: {answer}")
+            result = json.loads(Path(folder, RESULT).read_text(encoding="utf-8"))
             if Path(folder, PLACES).exists():
                 places = json.loads(Path(folder, PLACES).read_text(encoding="utf-8"))
                 profile.learn({Place(*place): times for *place, times in places}, answer["seconds"])
-            told = json.loads(Path(folder, RESULT).read_text(encoding="utf-8"))
+                if phase == BEFORE and "error" not in result:
+                    check_phases(request.kind, node, {place for place, *_ in places})
             pictures = Path(folder, PICTURES)
-            return Ended(**told, pictures=np.load(pictures) if pictures.exists() else None)
+            return Ended(**result, pictures=np.load(pictures) if pictures.exists() else None)
 
     def _send(self, assignment: Assignment) -> None:
         assert self._process.stdin

@@ -25,7 +25,7 @@ class Evidence:
 
     @property
     def phase(self) -> str:
-        """What was under way, as far as can be told from outside."""
+        """What was under way, as far as it is visible from outside."""
         last = self.records[-1] if self.records else None
         if last is None or last.state in (FAILED, LOST):
             return BEFORE

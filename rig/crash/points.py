@@ -1,10 +1,11 @@
 """Points at which a run can be killed: the lines of the pack's code as they are about to be executed.
 
-The product says nothing of its phases, so they are told by the functions that are entered. Runs inside the victim.
+The product does not report its phases: they are known by the functions that are entered. Runs inside the victim.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import sys
@@ -18,20 +19,38 @@ BEFORE, SUBMIT, POLL = "before sending", "submit", "poll"
 DOWNLOAD, STORE, HAND_OVER = "download", "store", "hand-over"
 PHASES = (BEFORE, SUBMIT, POLL, DOWNLOAD, STORE, HAND_OVER)
 
-# (file, function) -> the phase that begins with it. A run never goes back to an earlier one.
-_BEGINS = {
-    ("drawing.py", "draw"): BEFORE,
-    ("drawing.py", "submit"): BEFORE,
-    ("collecting.py", "collect"): POLL,
-    ("client.py", "_send"): SUBMIT,
-    ("lookup.py", "adopt"): SUBMIT,
-    ("polling.py", "until_ended"): POLL,
-    ("gallery.py", "fetch"): DOWNLOAD,
-    ("comfyui.py", "image_output"): HAND_OVER,
-    ("comfyui.py", "finish"): HAND_OVER,
+# (file in the pack, function) -> the phase that begins with it. A run never goes back to an earlier one.
+# The program does not start unless each function is defined once in its file.
+BEGINS = {
+    ("model_studio/runs/drawing.py", "draw"): BEFORE,
+    ("model_studio/runs/drawing.py", "submit"): BEFORE,
+    ("model_studio/runs/collecting.py", "collect"): POLL,
+    ("model_studio/service/client.py", "_send"): SUBMIT,
+    ("model_studio/runs/lookup.py", "adopt"): SUBMIT,
+    ("model_studio/service/polling.py", "until_ended"): POLL,
+    ("model_studio/runs/gallery.py", "fetch"): DOWNLOAD,
+    ("nodes/comfyui.py", "image_output"): HAND_OVER,
+    ("nodes/comfyui.py", "finish"): HAND_OVER,
 }
 # Pictures are stored while others are downloaded: this phase is one of a thread that does nothing else.
-_STORES = {("records.py", "keep"), ("store.py", "read")}
+STORES = {("model_studio/ledger/records.py", "keep"), ("model_studio/ledger/store.py", "read")}
+
+
+def missing(pack: Path) -> list[str]:
+    """Functions of these tables that are not defined exactly once in their file: they were renamed, moved or doubled.
+
+    `pack`: the folder that the files' names begin at.
+    """
+    named = sorted(BEGINS.keys() | STORES)
+    return [f"{file}: {function}" for file, function in named if _defined(pack / file).count(function) != 1]
+
+
+def _defined(file: Path) -> list[str]:
+    """Names of all functions and methods in a file; none if there is no such file."""
+    if not file.exists():
+        return []
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 class Place(NamedTuple):
@@ -69,11 +88,11 @@ class Tracer:
         file = frame.f_code.co_filename
         if not file.startswith(self._start) and file not in self._files:
             return None
-        name = (os.path.basename(file), frame.f_code.co_name)
-        begins = _BEGINS.get(name)
+        name = (file.removeprefix(self._start).replace(os.sep, "/"), frame.f_code.co_name)
+        begins = BEGINS.get(name)
         if begins and (not self._phase or PHASES.index(begins) > PHASES.index(self._phase)):
             self._phase = begins
-        if name in _STORES:
+        if name in STORES:
             self._thread.stores = True
         return self._go
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ from pathlib import Path
 from simulator import Config, Simulator
 
 from ..cli import build_parser
-from ..layout import RigError, rig_home
+from ..layout import ROOT, RigError, rig_home
 from ..progress import say
 from .audit import Audit, audit
 from .bare import Bare
-from .points import PHASES
+from .points import PHASES, missing
+from .runs import WAYS
 from .server import Server
 from .story import Stories, Tally
 
@@ -46,7 +48,14 @@ def main() -> int:
 def run(
     home: Path, kills: int, comfyui_kills: int, seed: int, settings: Mapping[str, str] | None = None
 ) -> tuple[Tally, Audit]:
-    """Kills so many bare runs and so many in ComfyUI; `settings`: further variables of their environment."""
+    """Ends so many bare runs and so many in ComfyUI; `settings`: further variables of their environment.
+
+    Raises RigError, before anything is run, if a function by which phases are known is not where it should be.
+    """
+    if lost := missing(ROOT):
+        raise RigError("\n".join(["Not defined, or more than once. Adapt rig/crash/points.py:", *lost]))
+    # Of a program in the background many shells ignore it, and so would each process that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began, dice = time.time(), random.Random(seed)
     with Simulator(Config(task_seconds=0.3)) as simulator:
         simulator.faults.add("slow_answer", on="create", seconds=0.2)  # time to be killed in
@@ -58,33 +67,35 @@ def run(
         }
         stories = Stories(home, simulator, dice)
         if comfyui_kills:
-            say(f"Killing ComfyUI {comfyui_kills} times")
+            say(f"Ending ComfyUI {comfyui_kills} times")
             with Server(home, env, simulator, dice) as server:
-                stories.tell(server, comfyui_kills)
-        say(f"Killing {kills} bare runs")
+                stories.play(server, comfyui_kills)
+        say(f"Ending {kills} bare runs")
         with Bare(home, env, dice) as bare:
-            stories.tell(bare, kills)
+            stories.play(bare, kills)
             say(f"Running all {len(stories.all)} requests once more")
             return stories.tally, audit(stories.all, simulator, home, began, bare)
 
 
 def summary(tally: Tally, result: Audit) -> str:
     columns = (Bare.name, Server.name)
-    kills = {name: tally.kills[name] for name in columns}
-    rows = [(phase, *(kills[name][phase] for name in columns)) for phase in PHASES]
-    rows.append(("all", *(kills[name].total() for name in columns)))
+    rows = [(phase, *(tally.kills[name][phase] for name in columns)) for phase in PHASES]
+    rows.append(("all", *(tally.kills[name].total() for name in columns)))
+    rows += [(f"by {way.name}", *(tally.ways[name][way] for name in columns)) for way in WAYS]
     placed = tally.places.total()
     lines = [
         "",
-        f"{'Killed with SIGKILL':22}{columns[0]:>8}{columns[1]:>10}",
+        f"{'Ended by a signal':22}{columns[0]:>8}{columns[1]:>10}",
         *(f"  {name:20}{bare:8}{comfyui:10}" for name, bare, comfyui in rows),
         f"  Of the bare runs {placed} at {len(tally.places)} different places (line and phase), "
-        f"{kills[Bare.name].total() - placed} at random times. {tally.too_late} runs ended before their kill.",
+        f"{tally.kills[Bare.name].total() - placed} at random times. {tally.too_late} runs ended before their signal.",
+        f"  At SIGTERM or SIGINT, ComfyUI let {tally.finished} drawings end and stored their pictures, and left "
+        f"{tally.uncertain} submissions uncertain.",
         f"Requests: {result.requests}, of 1 to 4 pictures",
         f"Pictures billed: {result.billed}; delivered, equal pixel for pixel: {result.delivered}; "
-        f"billed again after an uncertain submission: {result.pictures_again}",
-        f"Uncertain submissions: {result.found} found in the task list by themselves, {result.told} told to the user; "
-        f"of those {result.again} were billed again",
+        f"billed again after an uncertain submission: {result.pictures_billed_again}",
+        f"Uncertain submissions: {result.adopted} adopted from the task list, of {result.warned} the user was warned; "
+        f"of those {result.billed_again} were billed again",
         f"The ledger's daily sums: CNY {result.spent:.2f}, with uncertain submissions that were never billed",
         f"Once more: {result.once_more} of {result.requests} requests came from the store",
         *(f"Other error, {times} times: {error}" for error, times in tally.errors.items()),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import points
+
 WAN, QWEN = "ModelStudioWanText2Image", "ModelStudioQwenText2Image"
 SUBMIT, POLLER = "ModelStudioSubmitText2Image", "ModelStudioTaskPoller"
 MOST = 4  # pictures in one request
@@ -23,6 +25,14 @@ class Kind:
     node: str
     call_mode: str | None = "async"
     poller: str | None = None
+
+    def phases(self, node: str) -> set[str]:
+        """What a whole run of the node passes through if no earlier run has begun with the request."""
+        if node == self.poller:
+            return {points.POLL, points.DOWNLOAD, points.STORE, points.HAND_OVER}
+        if self.poller:
+            return {points.BEFORE, points.SUBMIT, points.HAND_OVER}
+        return set(points.PHASES) - ({points.POLL} if self.call_mode == "sync" else set())
 
 
 # Several models, since submissions of one model at about the same time cannot be told apart in the task list.

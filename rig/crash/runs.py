@@ -1,7 +1,8 @@
-"""What came of a run."""
+"""What came of a run, and the ways to end one."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,11 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model_studio.errors import SubmissionUncertain
+
 from .points import Place
 from .requests import Request
 
 Pixels = npt.NDArray[np.uint8]  # [n, height, width, 3]
-UNCERTAIN = "SubmissionUncertain"
+UNCERTAIN = SubmissionUncertain.__name__
+# A process may end late and politely on the first two; the third it never sees.
+WAYS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,24 @@ class Ended:
 
 @dataclass(frozen=True)
 class Killed:
-    """`place`: where, if it was killed at a certain place rather than time."""
+    """A run whose process was ended by a signal.
 
+    place   where, if at a certain place rather than time
+    phase   what was under way when the signal was sent, if that was seen; the process may have gone on for a while
+    warned  whether its user had read of an uncertain submission before the process ended
+    """
+
+    way: signal.Signals
     place: Place | None = None
+    phase: str | None = None
+    warned: bool = False
 
 
 class Runner(Protocol):
-    """Runs requests, and kills them if it can. `apart`: seconds that pass before each request."""
+    """Runs requests, and ends them before their time if it can. `apart`: seconds that pass before each request."""
 
     name: str
     apart: float
 
     def attempt(self, request: Request, phase: str, doomed: bool) -> Ended | Killed:
-        """One run, which goes on with an earlier one that was killed in `phase`."""
+        """One run, which goes on with an earlier one that was ended in `phase`; ended too if it is `doomed`."""

@@ -1,10 +1,13 @@
-"""Runs of whole graphs in a real ComfyUI, in which nothing is changed; killed, it is started again."""
+"""Runs of whole graphs in a real ComfyUI, in which nothing is changed; ended by a signal, it is started again."""
 
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,15 +18,17 @@ from PIL import Image
 from simulator import Simulator
 
 from ..comfyui import ComfyUI
-from ..prompt_run import PromptRun
+from ..layout import RigError
+from ..prompt_run import PromptRun, QueuedPrompt
 from .evidence import stored
 from .points import BEFORE, DOWNLOAD, HAND_OVER, PHASES, POLL, STORE, SUBMIT
 from .requests import Request
-from .runs import Ended, Killed
+from .runs import UNCERTAIN, WAYS, Ended, Killed
 
-# Seconds within which a run is killed after a phase was seen to begin.
+# Seconds within which a run is ended after a phase was seen to begin.
 SPREAD = {BEFORE: 0.02, SUBMIT: 0.3, POLL: 3.0, DOWNLOAD: 0.05, STORE: 0.1, HAND_OVER: 0.2}
 LONGEST_RUN = 90.0
+LONGEST_END = 60.0  # seconds: what is drawn here takes less than one, and may be waited for
 _SAVE = "save"
 
 
@@ -35,24 +40,39 @@ class Server:
 
     def __init__(self, home: Path, env: Mapping[str, str], simulator: Simulator, dice: random.Random) -> None:
         self._home, self._env, self._simulator, self._dice = home, env, simulator, dice
+        self._ways = cycle(WAYS)
         self._comfy: ComfyUI | None = None
 
     def attempt(self, request: Request, phase: str, doomed: bool) -> Ended | Killed:
-        """A doomed run is killed soon after a phase was seen to begin, if it still goes on then."""
-        self._comfy = self._comfy or ComfyUI.start(home=self._home, env=self._env)
+        """A doomed run is ended soon after a phase was seen to begin, if it still goes on then."""
+        comfy = self._comfy = self._comfy or ComfyUI.start(home=self._home, env=self._env)
         has_begun = self._watch(request.n)
         deadline = time.monotonic() + LONGEST_RUN
-        queued = self._comfy.queue(graph(request))
+        queued = comfy.queue(graph(request))
         if doomed:
-            chosen = self._dice.choice(PHASES[PHASES.index(phase) :])
+            left = PHASES[PHASES.index(phase) :]
+            chosen = self._dice.choice(left)
             while not has_begun(chosen) and not queued.run.ended_at and time.monotonic() < deadline:
                 time.sleep(0.001)
             time.sleep(self._dice.uniform(0, SPREAD[chosen]))
             if not queued.run.ended_at:
-                self._comfy.process.kill()
-                self.stop()
-                return Killed()
+                seen = [phase, *(later for later in left if has_begun(later))]
+                return self._end(comfy, queued, seen[-1])
         return _ended(queued.wait(LONGEST_RUN))
+
+    def _end(self, comfy: ComfyUI, queued: QueuedPrompt, phase: str) -> Killed:
+        """Sends the next signal, and waits for the end of the process, which may come late."""
+        way = next(self._ways)
+        comfy.process.send_signal(way)
+        try:
+            comfy.process.wait(LONGEST_END)
+        except subprocess.TimeoutExpired:
+            raise RigError(f"ComfyUI still ran {LONGEST_END:.0f} s after {way.name}.") from None
+        self.stop()
+        with suppress(OSError):  # the socket may have brought its end; the history is gone with the process
+            queued.wait(LONGEST_END)
+        warned = queued.run.error is not None and _ended(queued.run).error == UNCERTAIN
+        return Killed(way, phase=phase, warned=warned)
 
     def _watch(self, n: int) -> Callable[[str], bool]:
         """Whether a phase of the next run was seen to begin."""
@@ -95,5 +115,5 @@ def graph(request: Request) -> dict[str, Any]:
 def _ended(run: PromptRun) -> Ended:
     if run.status == "success":
         return Ended(pictures=np.stack([np.asarray(Image.open(file)) for file in run.images(_SAVE)]))
-    told = run.error or {"exception_type": f"the prompt was {run.status}", "exception_message": str(run.refusal)}
-    return Ended(error=told["exception_type"].rpartition(".")[2], message=told["exception_message"])
+    error = run.error or {"exception_type": f"the prompt was {run.status}", "exception_message": str(run.refusal)}
+    return Ended(error=error["exception_type"].rpartition(".")[2], message=error["exception_message"])

@@ -1,8 +1,9 @@
-"""Requests that are killed and started again until they are delivered, as their user would do it."""
+"""Requests whose runs are ended and started again until they are delivered, as their user would do it."""
 
 from __future__ import annotations
 
 import random
+import signal
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from simulator import Simulator
 
 from .evidence import look
-from .points import Place
+from .points import HAND_OVER, POLL, SUBMIT, Place
 from .requests import Request, fresh
 from .runs import UNCERTAIN, Killed, Pixels, Runner
 
@@ -23,14 +24,14 @@ MOST_REQUESTS = 10  # for each kill that is wanted
 class Story:
     """A request and what became of it.
 
-    killed     where, each time
-    told       how often a run ended with SubmissionUncertain, and the user queued the request again
+    killed     where and how, each time
+    warned     how often a run ended with SubmissionUncertain, and the user queued the request again
     uncertain  names of its records that a killed run left without an answer
     """
 
     request: Request
     killed: list[str] = field(default_factory=list)
-    told: int = 0
+    warned: int = 0
     uncertain: set[str] = field(default_factory=set)
     pictures: Pixels | None = None
 
@@ -42,10 +43,18 @@ class Story:
 
 @dataclass
 class Tally:
-    """Kills by runner and phase; of these, those at certain places."""
+    """Kills by runner and phase, and by runner and signal; of these, those at certain places.
+
+    Of ComfyUI's ends by SIGTERM or SIGINT:
+    finished   those at which a request was being drawn, and its pictures were stored before the process ended
+    uncertain  submissions that they left uncertain
+    """
 
     kills: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    ways: defaultdict[str, Counter[signal.Signals]] = field(default_factory=lambda: defaultdict(Counter))
     places: Counter[Place] = field(default_factory=Counter)
+    finished: int = 0
+    uncertain: int = 0
     too_late: int = 0  # runs that ended before they could be killed
     errors: Counter[str] = field(default_factory=Counter)  # all but SubmissionUncertain
 
@@ -59,8 +68,8 @@ class Stories:
         self._home, self._simulator, self._dice = home, simulator, dice
         self._ahead = 0.0
 
-    def tell(self, runner: Runner, kills: int) -> None:
-        """Requests until so many runs were killed."""
+    def play(self, runner: Runner, kills: int) -> None:
+        """Requests until so many runs were ended by a signal."""
         for _ in range(MOST_REQUESTS * kills):
             if self.tally.kills[runner.name].total() >= kills:
                 return
@@ -68,9 +77,9 @@ class Stories:
             self._ahead += runner.apart
             story = Story(fresh(len(self.all) + 1, self._ahead, self._dice))
             self.all.append(story)
-            self._tell(story, runner)
+            self._play(story, runner)
 
-    def _tell(self, story: Story, runner: Runner) -> None:
+    def _play(self, story: Story, runner: Runner) -> None:
         kills = self._dice.choices(KILLS_IN_A_ROW, THEIR_WEIGHTS)[0]
         for _ in range(MOST_RUNS):
             evidence = look(self._home, story.request.prompt)
@@ -82,7 +91,7 @@ class Stories:
                 continue
             self.tally.too_late += kills > 0
             if came.error == UNCERTAIN:
-                story.told += 1
+                story.warned += 1
             elif came.error:
                 self.tally.errors[f"{came.error}: {came.message}"] += 1
             else:
@@ -90,8 +99,14 @@ class Stories:
                 return
 
     def _count(self, story: Story, runner: Runner, killed: Killed) -> None:
+        evidence = look(self._home, story.request.prompt)
+        phase = killed.phase or evidence.phase
+        self.tally.kills[runner.name][phase] += 1
+        self.tally.ways[runner.name][killed.way] += 1
         if killed.place:
             self.tally.places[killed.place] += 1
-        phase = killed.place.phase if killed.place else look(self._home, story.request.prompt).phase
-        self.tally.kills[runner.name][phase] += 1
-        story.killed.append(str(killed.place or phase))
+        elif killed.phase and killed.way != signal.SIGKILL:
+            self.tally.finished += phase in (SUBMIT, POLL) and evidence.phase == HAND_OVER
+            self.tally.uncertain += len(evidence.uncertain - story.uncertain)
+        story.warned += killed.warned
+        story.killed.append(f"{killed.place or phase} by {killed.way.name}")

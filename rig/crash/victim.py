@@ -32,11 +32,15 @@ RESULT, PICTURES, PLACES = "result.json", "pictures.npy", "places.json"
 
 @dataclass(frozen=True)
 class Kill:
-    """When a run is killed: as it comes to a place for the given time, or after so many seconds, or not at all."""
+    """When a run is killed: as it comes to a place for the given time, or after so many seconds, or not at all.
+
+    `way`: the signal that is sent after these seconds; at a place it is always SIGKILL.
+    """
 
     place: Place | None = None
     time: int = 1
     after: float | None = None
+    way: int = signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,15 @@ def main(home: Path, pack: Path) -> None:
         child = os.fork()
         if not child:
             live(assignment, nodes[assignment.node], pack)
-        print(json.dumps(watch(child, assignment.kill.after)), file=answers, flush=True)
+        print(json.dumps(watch(child, assignment.kill)), file=answers, flush=True)
 
 
 def read(line: str) -> Assignment:
     """An assignment as its JSON came."""
-    told = json.loads(line)
-    kill = told.pop("kill")
+    values = json.loads(line)
+    kill = values.pop("kill")
     place = kill.pop("place")
-    return Assignment(**told, kill=Kill(place and Place(*place), **kill))
+    return Assignment(**values, kill=Kill(place and Place(*place), **kill))
 
 
 def load(home: Path, pack: Path) -> dict[str, Any]:
@@ -92,19 +96,21 @@ def load(home: Path, pack: Path) -> dict[str, Any]:
     return classes
 
 
-def watch(child: int, after: float | None) -> dict[str, Any]:
-    """Waits for the child's end, and kills it when its time has come."""
+def watch(child: int, kill: Kill) -> dict[str, Any]:
+    """Waits for the child's end, and sends it the signal when its time has come."""
     began = time.monotonic()
-    hung = False
+    signaled = hung = False
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         seconds = time.monotonic() - began
         if ended:
-            return {"status": os.waitstatus_to_exitcode(status), "seconds": seconds, "hung": hung}
+            return {"status": os.waitstatus_to_exitcode(status), "seconds": seconds, "signaled": signaled, "hung": hung}
         hung = seconds > LONGEST_RUN
-        if hung or (after is not None and seconds >= after):
+        if hung:
             os.kill(child, signal.SIGKILL)
-            after = None
+        elif kill.after is not None and seconds >= kill.after and not signaled:
+            os.kill(child, kill.way)
+            signaled = True
         time.sleep(0.001)
 
 
@@ -122,6 +128,9 @@ def live(assignment: Assignment, node: Any, pack: Path) -> None:
             time.sleep(LINGER)
         write(Path(assignment.folder, PLACES), json.dumps([[*place, times] for place, times in tracer.passed.items()]))
         status = 0
+    except KeyboardInterrupt:  # what Python itself does when nothing has caught it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -161,8 +170,8 @@ def hand_over(folder: Path, outputs: tuple[Any, ...]) -> None:
         half = folder / "half.npy"
         numpy.save(half, pictures)
         half.replace(folder / PICTURES)
-    told = {"task_id": first if isinstance(first, str) else "", "info": json.loads(outputs[-1])}
-    write(folder / RESULT, json.dumps(told))
+    result = {"task_id": first if isinstance(first, str) else "", "info": json.loads(outputs[-1])}
+    write(folder / RESULT, json.dumps(result))
 
 
 def write(file: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +31,17 @@ def test_every_picture_is_accounted_for(tmp_path: Path) -> None:
     tally, result = program.run(tmp_path, kills=13, comfyui_kills=1, seed=7)
     assert result.failures == []
     assert set(tally.kills["bare"]) == set(PHASES)
-    assert tally.kills["bare"].total() >= 13 and tally.kills["ComfyUI"].total() >= 1
-    assert result.delivered == result.billed - result.pictures_again > 0
+    assert tally.kills["bare"].total() >= 13
+    assert tally.ways["bare"].total() == tally.kills["bare"].total()
+    assert tally.ways["ComfyUI"] == {signal.SIGTERM: 1}
+    assert result.delivered == result.billed - result.pictures_billed_again > 0
     assert result.once_more == result.requests
     assert "delivered, equal pixel for pixel" in program.summary(tally, result)
 
 
 def test_without_the_ledger_it_fails(tmp_path: Path) -> None:
     _, result = program.run(tmp_path, kills=4, comfyui_kills=0, seed=7, settings={"MODEL_STUDIO_REUSE": "off"})
-    assert any("billed 2 times, though the user was told of 0" in failure for failure in result.failures)
+    assert any("billed 2 times, though the user was warned of 0" in failure for failure in result.failures)
     assert any("once more: new, not from store" in failure for failure in result.failures)
 
 
