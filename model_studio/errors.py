@@ -49,6 +49,7 @@ class ModelStudioError(Exception):
     http_status status of the answer, where there was one
     request_id  the service's id of the request, for its support
     task_id     the task concerned; with it the pictures can still be fetched for 24 hours (specification)
+    failed_tasks  ids of tasks that failed, were canceled or are lost: no pictures will come of them
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ModelStudioError(Exception):
         self.http_status = http_status
         self.request_id = request_id
         self.task_id = task_id
+        self.failed_tasks: tuple[str, ...] = ()
         self.translations: Mapping[str, str] = {}
 
     def __str__(self) -> str:

@@ -40,11 +40,17 @@ from .words import Text
 
 @dataclass(frozen=True)
 class Result:
-    """Pictures in the service's order, the prompt it really used, and `info` for the user (JSON-ready, no secrets)."""
+    """Pictures in the service's order, the prompt it really used, and `info` for the user (JSON-ready, no secrets).
+
+    is_final      whether another run would bring no more
+    failed_tasks  ids of tasks from which no pictures will come (see ModelStudioError)
+    """
 
     pictures: list[Picture]
     used_prompt: str
     info: dict[str, Any]
+    is_final: bool
+    failed_tasks: tuple[str, ...] = ()
 
 
 class Studio:
@@ -153,7 +159,7 @@ class Studio:
             "times": info.times(waiting, outcome.drawing_seconds, entry.times),
             "notes": [*request.notes, *info.surprises(request, got), *outcome.notes, *drawing.notes],
         }
-        return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told)
+        return Result(got, info.used_prompt([entry.drawn]) or request.prompt, told, outcome.is_final)
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
@@ -191,7 +197,8 @@ class Studio:
             "times": info.times(waiting, found.drawing_seconds),
             "notes": [*(error.text for error in found.errors), *found.notes, *session.notes],
         }
-        return Result(found.pictures, info.used_prompt(entry.drawn for entry in found.entries), told)
+        used_prompt = info.used_prompt(entry.drawn for entry in found.entries)
+        return Result(found.pictures, used_prompt, told, found.is_final, tuple(found.failed_tasks))
 
     async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[ImageRequest, Outcome, Drawing]:
         """The request as it was sent in the end, and what came of it."""

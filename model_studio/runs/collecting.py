@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ModelStudioError, NoPictures, PictureExpired, ServiceError, TaskError, TaskTimeout, TaskUnknown
+from ..errors import (
+    ModelStudioError,
+    NoPictures,
+    PictureExpired,
+    PictureUnreadable,
+    ServiceError,
+    TaskError,
+    TaskTimeout,
+    TaskUnknown,
+)
 from ..ledger import DRAWN, FAILED, LOST, Asked, Entry
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service import tasks
@@ -17,6 +26,7 @@ from ..service.transport import Transport
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import gallery, info, lookup
+from .drawing import LIFETIME
 from .pictures import Picture
 
 
@@ -30,6 +40,8 @@ class Collection:
     errors: list[ModelStudioError] = field(default_factory=list)
     source: str = info.STORED
     drawing_seconds: float = 0.0
+    failed_tasks: list[str] = field(default_factory=list)  # see ModelStudioError
+    is_final: bool = True  # whether another run would bring no more
 
 
 async def collect(
@@ -61,9 +73,13 @@ async def collect(
             else:
                 entry = known[task_id]
             store = StoredPictures(session, entry)
-            got, notes = await gallery.fetch(transport, api.host, entry.drawn, waiting, store)
+            got, notes, may_come = await gallery.fetch(transport, api.host, entry.drawn, waiting, store)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
+            if isinstance(error, NoPictures) and entry.state == FAILED:  # none was drawn, which is free
+                error.failed_tasks = (task_id,)
+            collection.failed_tasks += error.failed_tasks
+            collection.is_final &= _is_final(error)
             if isinstance(error, TaskUnknown | PictureExpired | NoPictures):
                 lost[task_id] = error
             continue
@@ -72,14 +88,19 @@ async def collect(
         collection.entries.append(entry)
         collection.pictures += got
         collection.notes += notes
+        collection.is_final &= not (may_come and entry.created + LIFETIME > session.ledger.now())
     if late:
+        late.failed_tasks = tuple(collection.failed_tasks)
         raise late
     heard = collection.errors if collection.pictures else collection.errors[:1]
     if told := [task_id for task_id, error in lost.items() if error in heard]:
         for entry in (await session.by_tasks(told)).values():
             if _is_ours(entry, api, account) and not waiting.abandoned:
                 session.tell(entry, LOST)
+                if session.rules.reuse and entry.task_id:  # else nothing keeps a task that is known again from the next
+                    collection.failed_tasks.append(entry.task_id)
     if not collection.pictures:
+        collection.errors[0].failed_tasks = tuple(collection.failed_tasks)
         raise collection.errors[0]
     return collection
 
@@ -121,10 +142,12 @@ async def _settle(
     entry = await session.found(Asked(account, api.host.region), task_id)
     if lookup.contradicts(entry, answer):
         await session.give_back(entry)
-        raise TaskUnknown(
+        anothers = TaskUnknown(
             Text("The task that was found in the account's list after its answer was lost is another's."),
             Text("The request may have been billed all the same. Queue the node that submitted it again."),
         )
+        anothers.failed_tasks = (task_id,)
+        raise anothers
     if error:
         await session.update(entry, state=FAILED, billed=0)
         raise error
@@ -138,6 +161,12 @@ async def _settle(
         billed=len(answer.drawn.links) if entry.asked.fingerprint else 0,
         request_id=entry.request_id or answer.request_id,
     )
+
+
+def _is_final(error: ModelStudioError) -> bool:
+    """Whether the task would come to the same end in another run."""
+    is_other_work = isinstance(error, TaskError) and not isinstance(error, TaskUnknown)
+    return is_other_work or bool(error.failed_tasks) or isinstance(error, PictureUnreadable)
 
 
 def _is_ours(entry: Entry, api: Api, account: str) -> bool:

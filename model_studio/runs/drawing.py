@@ -53,6 +53,7 @@ class Outcome:
     source: str
     notes: list[Text]
     drawing_seconds: float
+    is_final: bool  # whether another run would bring no more
 
 
 class Gone(Exception):
@@ -320,6 +321,8 @@ class Drawing:
         """What was paid for is gone, or seems so; queued again, it is tried once more and then drawn anew."""
         assert self._entry is not None
         findable = self._entry.task_id or self._entry.drawn.links
+        if self._entry.task_id:
+            error.failed_tasks = (self._entry.task_id,)
         self._tell(LOST if findable else UNCERTAIN)
         error.advice = Text(
             "{advice} Queue again to try once more; where it is lost for good, a new request is then sent and billed.",
@@ -365,12 +368,14 @@ class Drawing:
         self._waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
         store = StoredPictures(self._session, entry)
         try:
-            got, notes = await gallery.fetch(
+            got, notes, may_come = await gallery.fetch(
                 self._transport, self._api.host, drawn or entry.drawn, self._waiting, store
             )
         except ModelStudioError as error:
             if isinstance(error, PictureExpired) or (isinstance(error, NoPictures) and entry.state != FAILED):
                 self._lost(error)
+            elif isinstance(error, NoPictures) and entry.task_id:
+                error.failed_tasks = (entry.task_id,)
             error.with_ids(request_id=entry.request_id, task_id=entry.task_id)
             raise
         if self._session.was_told(entry, LOST):
@@ -379,4 +384,5 @@ class Drawing:
             source = info.STORED
         if entry.adopted:
             notes.append(Text("The answer to the submission was lost; its task was found in the account's list."))
-        return Outcome(entry, got, source, notes, drawing_seconds)
+        kept = self._session.rules.reuse and entry.created + LIFETIME > self._session.ledger.now()
+        return Outcome(entry, got, source, notes, drawing_seconds, is_final=not (may_come and kept))

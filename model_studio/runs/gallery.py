@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from ..account.regions import ApiHost
 from ..errors import NoPictures, PictureBroken, PictureError, PictureUnreadable
@@ -19,10 +20,20 @@ from .pictures import Picture
 PATIENCE = 180  # seconds at least for downloads, however much of the user's time-out the drawing took
 
 
-async def fetch(
-    transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, store: StoredPictures
-) -> tuple[list[Picture], list[Text]]:
-    """The pictures in the service's order, and notes on those that cannot be had. What is fetched is kept first.
+class Fetched(NamedTuple):
+    """Pictures in the service's order, and notes on those that are missing.
+
+    `may_come`: whether one is missing that another run may bring, as long as the service keeps it. That is not so where
+    the service drew none, or a file of a kind that is not opened here.
+    """
+
+    pictures: list[Picture]
+    notes: list[Text]
+    may_come: bool
+
+
+async def fetch(transport: Transport, host: ApiHost, drawn: Drawn, waiting: Waiting, store: StoredPictures) -> Fetched:
+    """What of an answer's pictures comes. What is fetched is kept first.
 
     Raises NoPictures where none was drawn, the first picture's PictureError where none arrives, Interrupted.
     """
@@ -75,7 +86,7 @@ async def fetch(
         for error in errors
     ]
     notes += dict.fromkeys(picture.note for picture in got if picture.note)
-    return got, notes
+    return Fetched(got, notes, not all(isinstance(error, PictureUnreadable) for error in errors))
 
 
 async def _kept(store: StoredPictures, number: int, waiting: Waiting) -> Picture | PictureUnreadable | None:

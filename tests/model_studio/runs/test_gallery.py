@@ -76,7 +76,8 @@ def record(session: LedgerSession, count: int, stored: dict[int, bytes] | None =
 
 def fetch(session: LedgerSession, entry: Entry, links: Links, waiting: Waiting) -> tuple[list[Picture], list[str]]:
     store = StoredPictures(session, entry)
-    return asyncio.run(gallery.fetch(Transport(links), HOST, entry.drawn, waiting, store))
+    got, notes, _ = asyncio.run(gallery.fetch(Transport(links), HOST, entry.drawn, waiting, store))
+    return got, notes
 
 
 def on_shelf(session: LedgerSession) -> dict[int, bytes | None]:
@@ -217,6 +218,25 @@ def test_pictures_that_are_lost_are_told(session: LedgerSession, waiting: Waitin
     assert note.startswith("A picture was lost: ") and "Signature" not in note
 
 
+def gif() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "GIF")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("second", "may_come"), [(png(2), False), (b"", True), (png(2)[:-20], True), (b"<html>", True), (gif(), False)]
+)
+def test_whether_another_run_may_bring_more(
+    session: LedgerSession, waiting: Waiting, second: bytes, may_come: bool
+) -> None:
+    entry = record(session, 2)
+    drawn = Drawn(entry.drawn.links, failures=("InternalError: no",))  # which is free, and final
+    store = StoredPictures(session, entry)
+    fetched = asyncio.run(gallery.fetch(Transport(Links(png(1), second)), HOST, drawn, waiting, store))
+    assert fetched.may_come == may_come
+
+
 def test_when_none_arrives_the_first_ones_error_counts(session: LedgerSession, waiting: Waiting) -> None:
     with pytest.raises(PictureExpired):
         fetch(session, record(session, 2), Links(b"", b"<html>"), waiting)
@@ -228,7 +248,7 @@ def test_links_that_lead_elsewhere_are_not_followed(session: LedgerSession, wait
     links = Links(png(1))
     drawn = Drawn((LINKS[0], "https://evil.example/a.png"))
     store = StoredPictures(session, record(session, 2))
-    got, notes = asyncio.run(gallery.fetch(Transport(links), HOST, drawn, waiting, store))
+    got, notes, _ = asyncio.run(gallery.fetch(Transport(links), HOST, drawn, waiting, store))
     assert shades(got) == [1] and "evil.example" in notes[0] and links.fetched == {LINKS[0]: 1}
     with pytest.raises(PictureRefused):
         asyncio.run(
@@ -241,7 +261,7 @@ def test_links_that_lead_elsewhere_are_not_followed(session: LedgerSession, wait
 def test_what_was_not_drawn_comes_first_in_the_notes(session: LedgerSession, waiting: Waiting) -> None:
     drawn = Drawn(LINKS[:2], failures=("InternalError: no", "DataInspectionFailed: no"))
     store = StoredPictures(session, record(session, 2))
-    _, notes = asyncio.run(gallery.fetch(Transport(Links(png(1), b"")), HOST, drawn, waiting, store))
+    _, notes, _ = asyncio.run(gallery.fetch(Transport(Links(png(1), b"")), HOST, drawn, waiting, store))
     assert notes[:2] == [
         "A picture was not drawn: InternalError: no.",
         "A picture was not drawn: DataInspectionFailed: no.",
