@@ -5,6 +5,7 @@ ModelStudioError
 ├── ConfigurationError      a setting of this machine is wrong
 │   └── KeyMissing          no API key for the region
 ├── BudgetReached           it would pass the user's daily budget; nothing was sent
+├── ProcessEnding           ComfyUI is being closed; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
 │   └── GatewayAnswered     something on the way to it refused
 ├── SubmissionUncertain     sent, but no answer came; it may have been billed
@@ -109,6 +110,10 @@ class KeyMissing(ConfigurationError):
 
 class BudgetReached(ModelStudioError):
     """It would pass the user's daily budget; nothing was sent."""
+
+
+class ProcessEnding(ModelStudioError):
+    """ComfyUI is being closed; nothing was sent."""
 
 
 class ConnectionFailed(ModelStudioError):

@@ -228,7 +228,7 @@ class Studio:
         )
         allowed = budget.guard(settings.daily_budget(self._environ), request)
         account = await session.account(api.key.value)
-        return Drawing(self._transport, api, request, account, session, gate, allowed, waiting)
+        return Drawing(self._transport, api, request, account, session, gate, allowed, waiting, self._background.hold)
 
     def _session(self) -> LedgerSession:
         environ = self._environ

@@ -16,7 +16,9 @@ from comfy_api.latest import io
 from comfy_execution.utils import get_executing_context
 
 from ..comfyui.language import in_users_language, translations
+from ..comfyui.prompts import queued_at
 from ..comfyui.revisions import Place, Revisions
+from ..comfyui.shutdown import end_politely
 from ..model_studio.errors import ModelStudioError
 from ..model_studio.runs.outcomes import Drawn, Outcome
 from ..model_studio.runs.pictures import to_float
@@ -38,6 +40,8 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     Errors come out in the user's language.
     """
     line = board.begin(node)
+    if _place():
+        end_politely()
     interrupted = comfy.model_management.processing_interrupted
     try:
         with in_users_language():
@@ -76,7 +80,7 @@ def _place() -> Place | None:
 
 def _origin() -> Origin | None:
     place = _place()
-    return place and Origin(place)
+    return place and Origin(place, queued_at(place.prompt_id))
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> str:

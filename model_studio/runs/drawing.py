@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..errors import (
@@ -80,8 +81,11 @@ class Drawing:
         gate: Gate,
         allowed: Callable[[Mapping[str, float]], None] | None,
         waiting: Waiting,
+        hold: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self.gate = gate
+        self._hold = hold
+        self._held = contextlib.ExitStack()  # open while the end of this process would lose something paid
         self._transport = transport
         self._api = api
         self._request = request
@@ -113,7 +117,8 @@ class Drawing:
             if self._session.rules.reuse and (entry := await self._earlier(stored_first=True)):
                 with contextlib.suppress(Gone):
                     return await self._take_up(entry)
-            return await self._draw_anew()
+            with self._held:
+                return await self._draw_anew()
 
     async def submit(self) -> tuple[Entry, str]:
         """A task, of an earlier run while its pictures can be had, or new; and its source."""
@@ -125,7 +130,8 @@ class Drawing:
                     return entry, info.RESUMED
                 if entry.task_id:  # else it was a sync call, whose pictures stay what they are
                     self._supersede(entry, Text("task"))
-            entry = await self._submit()
+            with self._held:
+                entry = await self._submit()
             if self._waiting.interrupted() and not entry.adopted:
                 await self._withdraw(entry)
             return entry, info.NEW
@@ -138,6 +144,7 @@ class Drawing:
 
     async def sending(self) -> None:
         self._turn = self._waiting.clock.now()
+        self._held.enter_context(self._hold(f"{self._asked.n} × {self._asked.model}"))
         self._entry = await self._session.begin(self._asked, self._allowed, refused=self._entry)
         if self._waiting.interrupted():
             await self.refused()
@@ -146,6 +153,7 @@ class Drawing:
 
     async def refused(self) -> None:
         await self._update(state=FAILED, billed=0)
+        self._held.close()
         self._waiting.stop_when_left()
 
     async def _update(self, **values: object) -> Entry:
@@ -253,6 +261,7 @@ class Drawing:
         self._entry = None
         submitted = read_task(await self._create())
         entry = await self._update(state=SUBMITTED, task_id=submitted.task_id, request_id=submitted.request_id)
+        self._held.close()  # from now on another process can take it up
         await self._retire()
         asked = self._asked
         log.info("Submitted task %s (%s, n=%d, %s).", entry.task_id, asked.model, asked.n, asked.region)

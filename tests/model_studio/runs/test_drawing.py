@@ -438,7 +438,8 @@ async def new_drawing(studio: Studio, request: ImageRequest) -> Drawing:
 def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool, **changes: Any) -> None:
     """Leaves the ledger as a process that was killed with a request on its way; `arrives`: the service has it."""
     drawing = asyncio.run(new_drawing(studio, ask(model, **changes)))
-    asyncio.run(drawing.sending())
+    with drawing._held:
+        asyncio.run(drawing.sending())
     if arrives:
         request = ask(model, **changes)
         api = asyncio.run(studio._api(request.region))
@@ -743,7 +744,7 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     asyncio.run(drawing.sending())
     asyncio.run(drawing.refused())  # by a limit: it would be sent again
     generate(seed=2)
-    with pytest.raises(errors.BudgetReached):
+    with pytest.raises(errors.BudgetReached), drawing._held:
         asyncio.run(drawing.sending())
     assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
 
