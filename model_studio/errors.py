@@ -6,6 +6,7 @@ ModelStudioError
 │   └── KeyMissing          no API key for the region
 ├── LedgerUnreadable        what was paid before is not known now; nothing was sent
 ├── BudgetReached           it would pass the user's daily budget; nothing was sent
+├── ProcessEnding           ComfyUI is being closed; nothing was sent
 ├── ConnectionFailed        the service was never reached; nothing was billed
 │   └── GatewayAnswered     something on the way to it refused
 ├── SubmissionUncertain     sent, but no answer came; it may have been billed
@@ -49,6 +50,7 @@ class ModelStudioError(Exception):
     http_status status of the answer, where there was one
     request_id  the service's id of the request, for its support
     task_id     the task concerned; with it the pictures can still be fetched for 24 hours (specification)
+    failed_tasks  ids of tasks that failed, were canceled or are lost: no pictures will come of them
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ModelStudioError(Exception):
         self.http_status = http_status
         self.request_id = request_id
         self.task_id = task_id
+        self.failed_tasks: tuple[str, ...] = ()
         self.translations: Mapping[str, str] = {}
 
     def __str__(self) -> str:
@@ -111,6 +114,10 @@ class LedgerUnreadable(ModelStudioError):
 
 class BudgetReached(ModelStudioError):
     """It would pass the user's daily budget; nothing was sent."""
+
+
+class ProcessEnding(ModelStudioError):
+    """ComfyUI is being closed; nothing was sent."""
 
 
 class ConnectionFailed(ModelStudioError):

@@ -44,13 +44,15 @@ from .words import Text
 class Result:
     """Pictures in the service's order, the prompt it really used, and `info` for the user (JSON-ready, no secrets).
 
-    `is_final`: whether running again could bring no more.
+    is_final      whether another run would bring no more
+    failed_tasks  ids of tasks from which no pictures will come (see ModelStudioError)
     """
 
     pictures: list[Picture]
     used_prompt: str
     info: dict[str, Any]
-    is_final: bool = True
+    is_final: bool
+    failed_tasks: tuple[str, ...] = ()
 
 
 class Studio:
@@ -169,7 +171,7 @@ class Studio:
             ],
         }
         prompt = info.used_prompt([entry.drawn]) or request.prompt
-        return Result(got, prompt, facts, is_final=not outcome.fetched.errors)
+        return Result(got, prompt, facts, is_final=paid.is_final(outcome.fetched))
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
@@ -208,7 +210,7 @@ class Studio:
             "notes": [*(error.text for error in found.errors), *found.notes, *session.notes],
         }
         prompt = info.used_prompt(entry.drawn for entry in found.entries)
-        return Result(found.pictures, prompt, facts, found.is_final)
+        return Result(found.pictures, prompt, facts, found.is_final, tuple(found.failed_tasks))
 
     async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Outcome]:
         """The request as it was sent in the end, and what came of it."""
@@ -238,7 +240,7 @@ class Studio:
         )
         allowed = budget.guard(settings.daily_budget(self._environ), request)
         account = await session.account(client.key.value)
-        return PaidRequest(request, Access(client, account, gate, allowed), session, waiting)
+        return PaidRequest(request, Access(client, account, gate, allowed, self._background.hold), session, waiting)
 
     def _session(self, waiting: Waiting) -> LedgerSession:
         environ = self._environ

@@ -16,6 +16,9 @@ from comfy_api.latest import io
 from comfy_execution.utils import get_executing_context
 
 from ..comfyui.language import in_users_language, translations
+from ..comfyui.prompts import queued_at
+from ..comfyui.revisions import Place, Revisions
+from ..comfyui.shutdown import end_politely
 from ..model_studio.errors import ModelStudioError
 from ..model_studio.runs.outcomes import Drawn, Outcome
 from ..model_studio.runs.pictures import to_float
@@ -26,6 +29,7 @@ from ..model_studio.words import Text, translate
 from . import board
 
 log = logging.getLogger(__name__)
+_revisions = Revisions()
 _CANCELED = Outcome(said=Text("canceled"))
 
 
@@ -36,12 +40,15 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     Errors come out in the user's language.
     """
     line = board.begin(node)
+    if _place():
+        end_politely()
     interrupted = comfy.model_management.processing_interrupted
     try:
         with in_users_language():
             # Of a list, one node makes many runs: they stand in line as one.
             yield Waiting(timeout, interrupted, line.show, origin=_origin())
     except ModelStudioError as error:
+        _revisions.failed(error.failed_tasks)
         line.end(Outcome(said=error.what, failed=True))
         raise
     except Interrupted:
@@ -53,9 +60,27 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
         raise
 
 
-def _origin() -> Origin | None:
+def fingerprint(node: type[io.ComfyNode], /, **constants: Any) -> int:
+    """A node's `fingerprint_inputs`: changes when its last result is not final (see Revisions)."""
+    place = _place()
+    return _revisions.fingerprint(place, node.__name__, constants) if place else 0
+
+
+def submitted(task_id: str) -> None:
+    """The node's result is the id of a task, and good as long as the task is."""
+    if place := _place():
+        _revisions.submitted(place, task_id)
+
+
+def _place() -> Place | None:
+    """Where ComfyUI runs this; None for Python code that calls a node without its queue."""
     context = get_executing_context()
-    return context and Origin((context.prompt_id, context.node_id))
+    return context and Place(context.prompt_id, context.node_id)
+
+
+def _origin() -> Origin | None:
+    place = _place()
+    return place and Origin(place, queued_at(place.prompt_id))
 
 
 def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> str:
@@ -68,6 +93,9 @@ def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> 
 
 async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutput:
     """Outputs `images` (a list: one batch [B,H,W,3] float32 0…1 for each size), `used_prompt`, `info`."""
+    _revisions.failed(result.failed_tasks)
+    if not result.is_final and (place := _place()):
+        _revisions.not_final(place)
     arrays = await asyncio.wrap_future(start(to_float, result.pictures))
     info = finish(node, result.info, Outcome(drawn=_drawn(result), notes=result.info["notes"]))
     return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)

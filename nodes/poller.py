@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..comfyui.language import in_users_language
 from ..comfyui.studio import studio
-from .comfyui import image_output, running
+from .comfyui import fingerprint, image_output, running
 from .inputs import CATEGORY, image_outputs, region_input, timeout_input
 from .search import found_by
 
@@ -41,6 +41,8 @@ class TaskPoller(io.ComfyNode):
             with in_users_language():
                 await studio().task_ids_soon(task_id)
         return True
+
+    fingerprint_inputs = classmethod(fingerprint)
 
     @classmethod
     async def execute(cls, task_id: str, region: str, timeout: int, unique_id: object = None) -> io.NodeOutput:

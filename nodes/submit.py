@@ -11,7 +11,7 @@ from ..model_studio.catalog import TASK_MODELS
 from ..model_studio.runs.info import NEW, RESUMED
 from ..model_studio.runs.outcomes import Outcome
 from ..model_studio.words import Text
-from .comfyui import finish, running
+from .comfyui import fingerprint, finish, running, submitted
 from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
 from .search import QWEN, TEXT_TO_IMAGE, WAN, found_by
 
@@ -41,11 +41,14 @@ class SubmitText2Image(io.ComfyNode):
 
     validate_inputs = constant_checks(TASK_MODELS)
 
+    fingerprint_inputs = classmethod(fingerprint)
+
     @classmethod
     async def execute(cls, **inputs: Any) -> io.NodeOutput:
         with running(cls, PATIENCE) as waiting:
             request = await plan(TASK_MODELS, waiting, call_mode="async", **inputs)
             task_id, info = await studio().submit(request, waiting)
+        submitted(task_id)
         said = Text("{source}: {task_id}", source=_SOURCE_TEXTS[info["source"]], task_id=task_id)
         told = finish(cls, info, Outcome(said=said, notes=info["notes"]))
         # In the history too: whoever queued this node alone through the API finds the id there.

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..comfyui.studio import studio
 from ..model_studio.catalog import WAN_MODELS
-from .comfyui import image_output, running
+from .comfyui import fingerprint, image_output, running
 from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
 from .search import TEXT_TO_IMAGE, WAN, found_by
 
@@ -29,6 +29,8 @@ class WanText2Image(io.ComfyNode):
         )
 
     validate_inputs = constant_checks(WAN_MODELS)
+
+    fingerprint_inputs = classmethod(fingerprint)
 
     @classmethod
     async def execute(cls, timeout: int, **inputs: Any) -> io.NodeOutput:

@@ -30,6 +30,7 @@ class PromptRun:
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     progress_texts: list[tuple[float, str, str]] = field(default_factory=list)  # ComfyUI's: (time, node id, text)
     told: list[tuple[float, str, str]] = field(default_factory=list)  # the pack's, likewise
+    cached: set[str] = field(default_factory=set)  # ids of the nodes that ComfyUI did not run again
     executed_at: dict[str, float] = field(default_factory=dict)  # node id -> when it was done
     started_at: float = 0.0
     ended_at: float = 0.0
@@ -58,6 +59,8 @@ class PromptRun:
         match content["type"]:
             case "execution_start":
                 self.started_at = now
+            case "execution_cached":
+                self.cached = set(data["nodes"])
             case "progress_state":
                 for node_id, node in data["nodes"].items():
                     if node["state"] == "finished":

@@ -2,7 +2,7 @@
 
 ComfyUI runs each prompt in an event loop of its own and drops what a node was doing when the user cancels or another
 node fails. What is paid for must not end like that: it runs in one event loop of this process, in a daemon thread that
-begins with the first work and does not keep ComfyUI from stopping.
+begins with the first work. ComfyUI can stop at any time, but waits for what is held.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from ..errors import ModelStudioError
 from ..threads import start
 from ..waiting import SLICE, Interrupted, Waiting
+from .keeper import Keeper
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Background:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch = _Watch()
+        self.hold = Keeper().hold
 
     async def attend(self, work: Callable[[Waiting], Coroutine[Any, Any, T]], waiting: Waiting) -> T:
         """Begins `work` and waits for its result in the caller's loop, where its progress is shown.

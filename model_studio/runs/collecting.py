@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import ModelStudioError, PictureError, ServiceError, TaskError, TaskTimeout, TaskUnknown
+from ..errors import ModelStudioError, PictureUnreadable, ServiceError, TaskError, TaskTimeout, TaskUnknown
 from ..ledger import Asked, Entry
 from ..ledger.session import LedgerSession
 from ..service import tasks
@@ -14,7 +14,6 @@ from ..service.polling import Answer, Polling
 from ..waiting import DeadlinePassed, Waiting
 from ..words import Text
 from . import info, lookup
-from .gallery import Fetched
 from .paid_record import PaidRecord
 from .pictures import Picture
 
@@ -29,13 +28,8 @@ class Collection:
     errors: list[ModelStudioError] = field(default_factory=list)
     source: str = info.STORED
     drawing_seconds: float = 0.0
-    is_final: bool = True
-
-    def add(self, entry: Entry, fetched: Fetched) -> None:
-        self.entries.append(entry)
-        self.pictures += fetched.pictures
-        self.notes += fetched.notes
-        self.is_final = self.is_final and not fetched.errors
+    failed_tasks: list[str] = field(default_factory=list)  # see ModelStudioError
+    is_final: bool = True  # whether another run would bring no more
 
 
 class Collecting:
@@ -70,11 +64,14 @@ class Collecting:
                 await self._known[task_id].seen(polling.seconds_denied(task_id))
             if task_id in stored or task_id in polling.ended:
                 await self._add(collection, task_id, polling.ended.get(task_id))
-        if late:
-            raise late
-        self._tell_of(collection)
-        if not collection.pictures:
-            raise collection.errors[0]
+        if not late:
+            self._tell_of(collection)
+        collection.failed_tasks = [task_id for error in collection.errors for task_id in error.failed_tasks]
+        if late or not collection.pictures:
+            raised = late or collection.errors[0]
+            raised.failed_tasks = tuple(collection.failed_tasks)
+            raise raised
+        collection.is_final &= all(_is_final(error) for error in collection.errors)
         return collection
 
     async def _add(self, collection: Collection, task_id: str, answer: Answer | None) -> None:
@@ -86,13 +83,15 @@ class Collecting:
             fetched = await record.fetch(self._client, record.entry.drawn)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
-            collection.is_final = collection.is_final and not isinstance(error, PictureError | TaskUnknown)
             return
         if fetched.downloads or answer is not None:
             collection.source = info.RESUMED
         if record.entry.adopted:
             fetched.notes.append(lookup.note(record.entry))
-        collection.add(record.entry, fetched)
+        collection.entries.append(record.entry)
+        collection.pictures += fetched.pictures
+        collection.notes += fetched.notes
+        collection.is_final &= record.is_final(fetched)
 
     async def _recall(self, task_ids: Sequence[str]) -> None:
         """Reads the account's digest, and the records that there are of the tasks. Raises TaskTimeout, Interrupted."""
@@ -137,10 +136,12 @@ class Collecting:
         self._known[task_id] = record
         if lookup.contradicts(record.entry, answer):
             await record.contradicted()
-            raise TaskUnknown(
+            anothers = TaskUnknown(
                 Text("The task that was found in the account's list after its answer was lost is another's."),
                 Text("The request may have been billed all the same. Queue the node that submitted it again."),
             )
+            anothers.failed_tasks = (task_id,)
+            raise anothers
         if error:
             await record.failed()
             raise error
@@ -151,3 +152,9 @@ class Collecting:
         for error in collection.errors if collection.pictures else collection.errors[:1]:
             if error.task_id and self._is_ours(error.task_id):
                 self._known[error.task_id].tell_of(error)
+
+
+def _is_final(error: ModelStudioError) -> bool:
+    """Whether the task would come to the same end in another run."""
+    is_other_work = isinstance(error, TaskError) and not isinstance(error, TaskUnknown)
+    return is_other_work or bool(error.failed_tasks) or isinstance(error, PictureUnreadable)

@@ -129,11 +129,12 @@ async def _has_usable_task(paid: PaidRequest, earlier: Entry) -> bool:
 
 
 async def _draw_by_sync_call(paid: PaidRequest) -> Outcome:
-    try:
-        answer = await paid.client.create(paid.request, paid, paid.waiting)
-    except SubmissionUncertain as error:
-        raise paid.uncertain(error.what, error) from None
-    return await _finish(paid, answer, info.NEW)
+    with paid.held:  # until the pictures are stored
+        try:
+            answer = await paid.client.create(paid.request, paid, paid.waiting)
+        except SubmissionUncertain as error:
+            raise paid.uncertain(error.what, error) from None
+        return await _finish(paid, answer, info.NEW)
 
 
 async def _draw_by_task(paid: PaidRequest) -> Outcome:
@@ -151,13 +152,14 @@ async def _draw_by_task(paid: PaidRequest) -> Outcome:
 
 async def _submit(paid: PaidRequest) -> None:
     """A task of its own; one whose answer was lost is looked up in the account's list."""
-    try:
-        answer = await paid.client.create(paid.request, paid, paid.waiting)
-    except SubmissionUncertain as error:
-        if not await lookup.adopt(paid):
-            raise paid.uncertain(error.what, error) from None
-    else:
-        await paid.submitted(answer)
+    with paid.held:  # until another process could go on with the task
+        try:
+            answer = await paid.client.create(paid.request, paid, paid.waiting)
+        except SubmissionUncertain as error:
+            if not await lookup.adopt(paid):
+                raise paid.uncertain(error.what, error) from None
+        else:
+            await paid.submitted(answer)
     await paid.retire()
     asked = paid.entry.asked
     log.info("Submitted task %s (%s, n=%d, %s).", paid.entry.task_id, asked.model, asked.n, asked.region)

@@ -31,6 +31,11 @@ class Fetched:
     errors: list[PictureError]
     downloads: int
 
+    @property
+    def may_come(self) -> bool:
+        """Whether another run may bring one that is missing. Files of a kind that is not opened here are kept."""
+        return not all(isinstance(error, PictureUnreadable) for error in self.errors)
+
 
 async def fetch(
     client: Client, drawn: Drawn, waiting: Waiting, store: StoredPictures, patience: float = 0.0

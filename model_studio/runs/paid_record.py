@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..errors import ModelStudioError, PictureExpired, TaskUnknown
+from ..errors import ModelStudioError, NoPictures, PictureExpired, TaskUnknown
 from ..ledger import Entry, State
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service.answers import Drawn, TaskAnswer
@@ -97,6 +97,11 @@ class PaidRecord:
         """Seconds for which to ask again, should the service deny its task or picture."""
         return leftovers.patience(self.entry, self.has_consent("lost"), self.now)
 
+    def is_final(self, fetched: Fetched) -> bool:
+        """Whether another run would bring no more than this."""
+        kept = self.session.rules.reuse and not leftovers.is_old(self.entry, self.now)
+        return not (fetched.may_come and kept)
+
     def has_consent(self, bad_end: BadEnd) -> bool:
         """Whether the user was told of this end before they queued this run."""
         warned = self.session.warned_at(self.entry, bad_end)
@@ -109,7 +114,10 @@ class PaidRecord:
 
     def tell_of(self, error: ModelStudioError) -> None:
         """Adds to an error what becomes of the request."""
-        if leftovers.is_lost(self.entry, error, self.now):
+        lost = leftovers.is_lost(self.entry, error, self.now)
+        if self.entry.task_id and (lost or (isinstance(error, NoPictures) and self.entry.state == "failed")):
+            error.failed_tasks = (self.entry.task_id,)
+        if lost:
             self.warn("lost" if self.entry.task_id or self.entry.drawn.links else "uncertain")
             error.advice = Text(
                 "{advice} Queue again to try once more; if it is lost for good, a new request is then sent and billed.",

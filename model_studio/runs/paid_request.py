@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from ..account.regions import ApiHost
@@ -24,14 +25,17 @@ KEPT_PROMPT = 100_000  # characters of a prompt that are written down; the servi
 
 @dataclass(frozen=True)
 class Access:
-    """By what a request is sent: the client of its region and key, the account's digest, the gate of its model, and
-    what refuses it by today's sums (see budget; None: no budget).
+    """By what a request is sent: the client of its region and key, the account's digest, the gate of its model.
+
+    allowed  refuses it by today's sums (see budget); None: no budget
+    hold     keeps the process from ending meanwhile (see keeper)
     """
 
     client: Client
     account: str
     gate: Gate
     allowed: Callable[[Mapping[str, float]], None] | None
+    hold: Callable[[str], AbstractContextManager[None]]
 
 
 def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
@@ -49,6 +53,8 @@ class PaidRequest(PaidRecord):
         self.gate = access.gate
         self.resends = Resends(access.gate, waiting)
         self.fingerprint = fingerprint(access.client.host, access.account, request)
+        self.held = ExitStack()  # open while the end of this process would lose something paid
+        self._hold = access.hold
         self._allowed = access.allowed
         self._asked = Asked(
             account=access.account,
@@ -81,7 +87,11 @@ class PaidRequest(PaidRecord):
     # Called by the client for each time that the request is sent.
 
     async def sending(self) -> None:
-        """The next byte may cost money. Raises BudgetReached, ConfigurationError, LedgerUnreadable, Interrupted."""
+        """The next byte may cost money.
+
+        Raises BudgetReached, ConfigurationError, LedgerUnreadable, ProcessEnding, Interrupted.
+        """
+        self.held.enter_context(self._hold(f"{self._asked.n} × {self._asked.model}"))
         today = await self.client.time(self.waiting) if self._allowed else None
         self.entry = await self.session.begin(self._asked, self._allowed, self.entry, today)
         if self.waiting.interrupted():
@@ -92,6 +102,7 @@ class PaidRequest(PaidRecord):
     async def refused(self) -> None:
         """It certainly was not accepted."""
         await self.failed()
+        self.held.close()
         self.waiting.stop_when_left()
 
     # What may become of an earlier one.

@@ -111,7 +111,11 @@ def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError |
                 "typing error. Choose the region and use the key with which it was submitted."
             ),
         )
-    return error.with_ids(request_id=answer.request_id, task_id=task_id) if error else None
+    if error is None:
+        return None
+    if not isinstance(error, TaskUnknown):  # which it may be again
+        error.failed_tasks = (task_id,)
+    return error.with_ids(request_id=answer.request_id, task_id=task_id)
 
 
 def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeout:

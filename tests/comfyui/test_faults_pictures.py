@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 
+from .conftest import ends_well
+
 OK, STORED, RESUMED = "1 new", "1 from store", "1 resumed"
 BROKEN = r"PictureBroken: The file of a finished picture at 127\.0\.0\.1 is damaged: {}\. .*"
 
 
 def passes(fault: str, kind: str, **options: Any) -> dict[str, Any]:
     """Trouble on the way: free, and fetched again."""
-    return {"fault": fault, "faults": {kind: {"on": "picture", **options}}, "runs": [(OK, 1, 1), (STORED, 1, 1)]}
+    return {"fault": fault, "faults": {kind: {"on": "picture", **options}}, "runs": ends_well(OK, 1, 1)}
 
 
 def fails(fault: str, kind: str, sees: str) -> dict[str, Any]:
     """The picture cannot be had now; it is paid for, and the next run fetches it."""
-    return {"fault": fault, "faults": {kind: {}}, "runs": [(sees, 1, 1), (RESUMED, 1, 1), (STORED, 1, 1)]}
+    return {"fault": fault, "faults": {kind: {}}, "runs": [(sees, 1, 1), *ends_well(RESUMED, 1, 1)]}
 
 
 def kept(fault: str, kind: str, sees: str) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def other(fault: str, kind: str, note: str = "") -> dict[str, Any]:
         "fault": fault,
         "faults": {kind: {}},
         "altered": True,
-        "runs": [(OK + note, 1, 1), (STORED + note, 1, 1)],
+        "runs": ends_well(OK + note, 1, 1, STORED + note),
     }
 
 
@@ -86,8 +88,7 @@ ROWS: list[dict[str, Any]] = [
         "faults": {"picture_missing": {"times": 1}},
         "runs": [
             (r"1 new; 2 pictures were asked for, 1 came\.; A picture was lost: .*", 1, 2),
-            ("2 resumed", 1, 2),
-            ("2 from store", 1, 2),
+            *ends_well("2 resumed", 1, 2, "2 from store"),
         ],
     },
     *(
@@ -98,8 +99,9 @@ ROWS: list[dict[str, Any]] = [
             "stays": True,
             "runs": [
                 (r"PictureExpired: The link .* has expired\..*", 1, 1),
-                (r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2),
-                (STORED, 2, 2),
+                *ends_well(
+                    r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2
+                ),
             ],
         }
         for mode in ("sync", "async")
@@ -112,15 +114,16 @@ ROWS: list[dict[str, Any]] = [
         "aged": 25 * 3600,
         "runs": [
             (r"PictureExpired: The link .* has expired\..* task id .*", 1, 1),
-            (r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2),
-            (STORED, 2, 2),
+            *ends_well(
+                r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2
+            ),
         ],
     },
     {
         "fault": "pictures stored, run again a day later",
         "later": 25 * 3600,
         "aged": 25 * 3600,
-        "runs": [(OK, 1, 1), (STORED, 1, 1)],
+        "runs": ends_well(OK, 1, 1),
     },
 ]
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .conftest import ends_well
+
 UNCERTAIN = r"SubmissionUncertain: The request was sent, but no usable answer came: {}\. "
 MAYBE_BILLED = (
     r"It may have been billed \(1 picture, CNY 0\.\d+ at list price\)\. It is not sent again by itself: .* "
@@ -28,7 +30,7 @@ NO_PICTURE = (
 )
 
 OK, STORED = "1 new", "1 from store"
-ADOPTED = [(OK + FOUND, 1, 1), (STORED + FOUND, 1, 1)]
+ADOPTED = ends_well(OK + FOUND, 1, 1, STORED + FOUND)
 IN_SYNC = r"; wan2\.6-t2i takes no tasks \(async calls\) with this account, so it was called in sync mode\."
 ANEW = OK + r"; An earlier submission of this request got no answer; it may have been billed too\."
 
@@ -43,7 +45,7 @@ def lost(fault: str, kind: str, reason: str, billed: int) -> list[dict[str, Any]
     Nobody can ask what became of a sync call. A task is found in the account's list if it was made.
     """
     faults = {kind: {"on": "create", "times": 1}}
-    again = [(uncertain(reason), 1, billed), (ANEW, 2, billed + 1), (STORED, 2, billed + 1)]
+    again = [(uncertain(reason), 1, billed), *ends_well(ANEW, 2, billed + 1)]
     return [
         {"fault": f"{fault}, sync", "faults": faults, "runs": again},
         {
@@ -75,7 +77,7 @@ def both(fault: str, kind: str, created: int, **options: Any) -> list[dict[str, 
             "fault": f"{fault}, {mode}",
             "mode": mode,
             "faults": {kind: {"on": "create", **options}},
-            "runs": [(OK, created, 1), (STORED, created, 1)],
+            "runs": ends_well(OK, created, 1),
         }
         for mode in ("sync", "async")
     ]
@@ -111,7 +113,7 @@ ROWS: list[dict[str, Any]] = [
         "fault": "a limit inside a FAILED task",
         "mode": "async",
         "faults": {"task_failed": {"code": "Throttling.RateQuota", "times": 1}},
-        "runs": [(OK, 2, 1), (STORED, 2, 1)],
+        "runs": ends_well(OK, 2, 1),
     },
     *both("429 without JSON twice, as gateways send it", "firewall", 3, times=2, http=429),
     *both("503 of a full service, once", "full_503", 2, times=1),
@@ -139,7 +141,7 @@ ROWS: list[dict[str, Any]] = [
         "mode": "async",
         "inputs": WAN26,
         "faults": {"no_tasks": {"times": 1}},
-        "runs": [(OK + IN_SYNC, 2, 1), (STORED + IN_SYNC, 2, 1)],
+        "runs": ends_well(OK + IN_SYNC, 2, 1, STORED + IN_SYNC),
     },
     *both("500 with a JSON code, once", "http_500_json", 2, times=1),
     {
@@ -161,7 +163,7 @@ ROWS: list[dict[str, Any]] = [
     {
         "fault": "JSON of the wrong shape in the answer, sync",
         "faults": {"wrong_shape": {"on": "create", "times": 1}},
-        "runs": [(NO_PICTURE, 1, 1), (ANEW, 2, 2), (STORED, 2, 2)],
+        "runs": [(NO_PICTURE, 1, 1), *ends_well(ANEW, 2, 2)],
     },
     {
         "fault": "JSON of the wrong shape in the answer, async",
@@ -184,7 +186,7 @@ ROWS: list[dict[str, Any]] = [
             "fault": f"working proxy, {mode}",
             "mode": mode,
             "env": "working proxy",
-            "runs": [(OK, 1, 1), (STORED, 1, 1)],
+            "runs": ends_well(OK, 1, 1),
         }
         for mode in ("sync", "async")
     ),
@@ -255,7 +257,10 @@ ROWS: list[dict[str, Any]] = [
         "fault": "answer lost, the list lags by a minute",
         "mode": "async",
         "faults": {"close_before_answer": {"on": "create", "times": 1}, "list_lag": {"seconds": 60.0}},
-        "runs": [(uncertain("the connection broke.*"), 1, 1), ("1 resumed" + FOUND, 1, 1), (STORED + FOUND, 1, 1)],
+        "runs": [
+            (uncertain("the connection broke.*"), 1, 1),
+            *ends_well("1 resumed" + FOUND, 1, 1, STORED + FOUND),
+        ],
     },
     {
         "fault": "request lost, and the answer to the next one too",
@@ -267,8 +272,7 @@ ROWS: list[dict[str, Any]] = [
         "stays": True,
         "runs": [
             (uncertain("the connection broke.*"), 1, 0),
-            (OK + FOUND + ANEW.removeprefix(OK), 2, 1),
-            (STORED + FOUND, 2, 1),
+            *ends_well(OK + FOUND + ANEW.removeprefix(OK), 2, 1, STORED + FOUND),
         ],
     },
     {
@@ -276,7 +280,7 @@ ROWS: list[dict[str, Any]] = [
         "mode": "async",
         "beside": "cats",
         "faults": {"reset_on_connect": {"on": "create", "times": 1}},
-        "runs": [(ANOTHERS, 1, 0), (ANEW, 2, 1), (STORED, 2, 1)],
+        "runs": [(ANOTHERS, 1, 0), *ends_well(ANEW, 2, 1)],
     },
     {
         "fault": "request lost, another program's task in the list, and a refusal to tell of it",
@@ -286,14 +290,14 @@ ROWS: list[dict[str, Any]] = [
             "reset_on_connect": {"on": "create", "times": 1},
             "arrears": {"on": "poll", "code": "InvalidApiKey", "times": 1},
         },
-        "runs": [(r"AuthenticationFailed: .*", 1, 0), (ANOTHERS, 1, 0), (ANEW, 2, 1), (STORED, 2, 1)],
+        "runs": [(r"AuthenticationFailed: .*", 1, 0), (ANOTHERS, 1, 0), *ends_well(ANEW, 2, 1)],
     },
     {
         "fault": "answer lost, and another program's task in the list too",
         "mode": "async",
         "beside": "cats",
         "faults": {"close_before_answer": {"on": "create", "times": 1}},
-        "runs": [(uncertain("the connection broke.*"), 1, 1), (ANEW, 2, 2), (STORED, 2, 2)],
+        "runs": [(uncertain("the connection broke.*"), 1, 1), *ends_well(ANEW, 2, 2)],
     },
     {
         "fault": "answer lost, the list cannot be read",
@@ -302,7 +306,10 @@ ROWS: list[dict[str, Any]] = [
             "close_before_answer": {"on": "create", "times": 1},
             "not_activated": {"on": "list"},
         },
-        "runs": [(uncertain("the connection broke.*"), 1, 1), ("1 resumed" + FOUND, 1, 1), (STORED + FOUND, 1, 1)],
+        "runs": [
+            (uncertain("the connection broke.*"), 1, 1),
+            *ends_well("1 resumed" + FOUND, 1, 1, STORED + FOUND),
+        ],
     },
 ]
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-OK, STORED, RESUMED = "1 new", "1 from store", "1 resumed"
+from .conftest import ends_well
+
+OK, RESUMED = "1 new", "1 resumed"
 TIMEOUT = (
     r"TaskTimeout: After 1\d s the task is not finished \({}\)\. The service goes on and bills what it draws\. "
     r"Run again within 24 hours: the task is taken up, and nothing is paid twice\. .* \(.*task id .*\)"
@@ -27,7 +29,7 @@ def passes(fault: str, kind: str, **options: Any) -> dict[str, Any]:
     return {
         "fault": fault,
         "faults": {kind: {"on": "poll", **options}},
-        "runs": [(OK, 1, 1), (STORED, 1, 1)],
+        "runs": ends_well(OK, 1, 1),
     }
 
 
@@ -37,7 +39,7 @@ def goes_on(fault: str, kind: str, state: str) -> dict[str, Any]:
         "fault": fault,
         "inputs": {"timeout": 10},
         "faults": {kind: {"on": "poll"}},
-        "runs": [(TIMEOUT.format(state), 1, 1), (RESUMED, 1, 1), (STORED, 1, 1)],
+        "runs": [(TIMEOUT.format(state), 1, 1), *ends_well(RESUMED, 1, 1)],
     }
 
 
@@ -48,7 +50,7 @@ def drawn(fault: str, mode: str, kind: str, count: int, notes: str, **options: A
         "mode": mode,
         "inputs": {"n": 2},
         "faults": {kind: {"times": 1, **options}},
-        "runs": [(f"{count} new{notes}", 1, count), (f"{count} from store{notes}", 1, count)],
+        "runs": ends_well(f"{count} new{notes}", 1, count, f"{count} from store{notes}"),
     }
 
 
@@ -74,7 +76,7 @@ ROWS: list[dict[str, Any]] = [
     {
         "fault": "key not accepted on a task query",
         "faults": {"arrears": {"on": "poll", "code": "InvalidApiKey", "times": 1}},
-        "runs": [(r"AuthenticationFailed: .* task id .*", 1, 1), (RESUMED, 1, 1), (STORED, 1, 1)],
+        "runs": [(r"AuthenticationFailed: .* task id .*", 1, 1), *ends_well(RESUMED, 1, 1)],
     },
     # States
     goes_on("PENDING for ever", "stuck_pending", "PENDING"),
@@ -106,19 +108,19 @@ ROWS: list[dict[str, Any]] = [
     {
         "fault": "UNKNOWN, and known again later",
         "faults": {"unknown": {"on": "poll", "times": 1}},
-        "runs": [(NO_TASK, 1, 1), (RESUMED, 1, 1), (STORED, 1, 1)],
+        "runs": [(NO_TASK, 1, 1), *ends_well(RESUMED, 1, 1)],
     },
     {
         "fault": "UNKNOWN for ever",
         "faults": {"unknown": {"times": 1}},
-        "runs": [(NO_TASK, 1, 0), (SENT_ANEW.format("task"), 2, 1), (STORED, 2, 1)],
+        "runs": [(NO_TASK, 1, 0), *ends_well(SENT_ANEW.format("task"), 2, 1)],
     },
     {
         "fault": "time-out, and the service's clock jumps by a day",
         "inputs": {"timeout": 10},
         "faults": {"stuck_running": {"on": "poll"}},
         "later": 25 * 3600,
-        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (NO_TASK, 1, 1), (SENT_ANEW.format("task"), 2, 2), (STORED, 2, 2)],
+        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (NO_TASK, 1, 1), *ends_well(SENT_ANEW.format("task"), 2, 2)],
     },
     {
         "fault": "time-out, run again a day later",
@@ -126,7 +128,7 @@ ROWS: list[dict[str, Any]] = [
         "faults": {"stuck_running": {"on": "poll"}},
         "later": 25 * 3600,
         "aged": 25 * 3600,
-        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (SENT_ANEW.format("task"), 2, 2), (STORED, 2, 2)],
+        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), *ends_well(SENT_ANEW.format("task"), 2, 2)],
     },
     # What was drawn. No entry for a failed picture is documented for sync answers, so nobody can say why it failed.
     drawn("one of two pictures failed", "sync", "partial_success", 1, ONE_OF_TWO),

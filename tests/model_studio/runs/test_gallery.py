@@ -225,6 +225,25 @@ def test_pictures_that_are_lost_are_told(session: LedgerSession, waiting: Waitin
     assert note.startswith("A picture was lost: ") and "Signature" not in note
 
 
+def gif() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "GIF")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("second", "may_come"), [(png(2), False), (b"", True), (png(2)[:-20], True), (b"<html>", True), (gif(), False)]
+)
+def test_whether_another_run_may_bring_more(
+    session: LedgerSession, waiting: Waiting, second: bytes, may_come: bool
+) -> None:
+    entry = record(session, 2)
+    drawn = Drawn(entry.drawn.links, failures=("InternalError: no",))  # which is free, and final
+    store = StoredPictures(session, entry)
+    fetched = asyncio.run(gallery.fetch(client(Links(png(1), second)), drawn, waiting, store))
+    assert fetched.may_come == may_come
+
+
 def test_when_none_arrives_the_first_ones_error_counts(session: LedgerSession, waiting: Waiting) -> None:
     with pytest.raises(PictureExpired):
         fetch(session, record(session, 2), Links(b"", b"<html>"), waiting)

@@ -69,7 +69,8 @@ def kill_while_sending(studio: Studio, sim: Simulator, model: str, arrives: bool
 
     async def begin() -> None:
         paid = await owner(studio, ask(model, **changes))
-        await paid.sending()
+        with paid.held:
+            await paid.sending()
         if arrives:
             paid.client._exchange(paid.client._creating(paid.request))
 

@@ -217,7 +217,7 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     asyncio.run(paid.sending())
     asyncio.run(paid.refused())  # by a limit: it would be sent again
     generate(seed=2)
-    with pytest.raises(errors.BudgetReached):
+    with pytest.raises(errors.BudgetReached), paid.held:
         asyncio.run(paid.sending())
     assert states(studio) == [DRAWN, FAILED] and studio.ledger.spent_today() == {"CNY": 0.14}
 
