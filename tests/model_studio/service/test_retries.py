@@ -321,6 +321,20 @@ def test_a_task_that_was_throttled_is_sent_again_with_the_backoff_of_a_429(waiti
     assert times == sorted(times) and times[3] == pytest.approx(3 * 3 + 1 + 2 + 4, abs=2)
 
 
+def test_a_task_that_was_throttled_during_a_long_pause_is_refused_with_the_time(
+    waiting: Waiting, answer: Any, clock: Any
+) -> None:
+    async def scene() -> None:
+        account = Account(waiting)
+        await account.resends.turn()
+        account.resends.accepted(answer(200, DONE))
+        account.resends.gate.refused(answer(429, {}, Retry_After="7200"), clock.now() + 1, clock.now())
+        with pytest.raises(errors.Throttled, match="asks to wait 2 h 0 min"):
+            await account.resends.after(throttled())
+
+    asyncio.run(scene())
+
+
 def test_a_task_that_was_throttled_is_not_sent_again_after_the_deadline(waiting: Waiting, clock: Any) -> None:
     async def scene() -> None:
         resends = Account(waiting).resends
