@@ -10,7 +10,7 @@ import pytest
 from model_studio import errors
 from model_studio.service.advice import service_error
 from model_studio.service.exchange import LineBroken, NeverSent
-from model_studio.service.retries import CREATE_TRIES
+from model_studio.service.retries import CREATE_TRIES, in_words
 from model_studio.waiting import Waiting
 from tests.model_studio.submitting import DONE, Account, create, error, new_gate
 
@@ -278,6 +278,14 @@ def test_a_refusal_during_a_long_pause_tells_of_it(client_at: Any, waiting: Wait
 
     with pytest.raises(errors.Throttled, match="asks to wait 2 h 0 min"):
         create(client_at, waiting, exchange, account=account)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(7.2, "8 s"), (120, "120 s"), (300.00001, "5 min"), (299.99999, "5 min"), (7201, "2 h 1 min")],
+)
+def test_a_time_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
 
 
 # A sync call that the service ended itself
