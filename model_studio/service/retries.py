@@ -54,23 +54,20 @@ class Resends:
 
     def _after_limit(self, error: Throttled, answer: Answer | None) -> None:
         now = self._waiting.clock.now()
-        if answer is None:
-            if not error.retryable or now >= self._waiting.deadline:
-                raise error
-            self.gate.refused(None, self._turn, now)
-            return
         self._first_refused = self._first_refused or now
         pause = self.gate.refused(answer, self._turn, now)
-        if not error.retryable:
-            raise error
-        if now + pause >= self._first_refused + self._waiting.timeout:
-            if pause > LONGEST_PAUSE_PER_MINUTE:  # so the service asked for it, now or a moment ago
-                error.advice = Text(
-                    "The service asks to wait {time} before the next request. {advice}",
-                    time=in_words(pause),
-                    advice=error.advice,
-                )
-            raise error
+        is_late = now + pause >= self._first_refused + self._waiting.timeout
+        if answer is None:  # the time in which the task was at work counts
+            is_late = is_late or now >= self._waiting.deadline
+        if error.retryable and not is_late:
+            return
+        if pause > LONGEST_PAUSE_PER_MINUTE:  # so the service asked for it, now or a moment ago
+            error.advice = Text(
+                "The service asks to wait {time} before the next request. {advice}",
+                time=in_words(pause),
+                advice=error.advice,
+            )
+        raise error
 
     async def _after_fault(self, error: ModelStudioError) -> None:
         self._troubles[type(error)] += 1
@@ -112,7 +109,8 @@ def is_passing(answer: Answer, error: ServiceError | None = None) -> bool:
 
 
 def in_words(seconds: float) -> Text:
-    """A time that is not shorter than it is."""
+    """A time, rounded up."""
+    seconds = round(seconds, 3)  # a difference of clocks is a hair more or less than what was asked for
     if seconds <= 120:
         return Text("{seconds} s", seconds=math.ceil(seconds))
     minutes = math.ceil(seconds / 60)

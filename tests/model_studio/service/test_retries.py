@@ -10,7 +10,7 @@ import pytest
 from model_studio import errors
 from model_studio.service.advice import service_error
 from model_studio.service.exchange import LineBroken, NeverSent
-from model_studio.service.retries import CREATE_TRIES
+from model_studio.service.retries import CREATE_TRIES, in_words
 from model_studio.waiting import Waiting
 from tests.model_studio.submitting import DONE, Account, create, error, new_gate
 
@@ -280,6 +280,14 @@ def test_a_refusal_during_a_long_pause_tells_of_it(client_at: Any, waiting: Wait
         create(client_at, waiting, exchange, account=account)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(7.2, "8 s"), (120, "120 s"), (300.00001, "5 min"), (299.99999, "5 min"), (7201, "2 h 1 min")],
+)
+def test_a_time_in_words(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
 # A sync call that the service ended itself
 
 
@@ -319,6 +327,20 @@ def test_a_task_that_was_throttled_is_sent_again_with_the_backoff_of_a_429(waiti
 
     times = asyncio.run(scene())
     assert times == sorted(times) and times[3] == pytest.approx(3 * 3 + 1 + 2 + 4, abs=2)
+
+
+def test_a_task_that_was_throttled_during_a_long_pause_is_refused_with_the_time(
+    waiting: Waiting, answer: Any, clock: Any
+) -> None:
+    async def scene() -> None:
+        account = Account(waiting)
+        await account.resends.turn()
+        account.resends.accepted(answer(200, DONE))
+        account.resends.gate.refused(answer(429, {}, Retry_After="7200"), clock.now() + 1, clock.now())
+        with pytest.raises(errors.Throttled, match="asks to wait 2 h 0 min"):
+            await account.resends.after(throttled())
+
+    asyncio.run(scene())
 
 
 def test_a_task_that_was_throttled_is_not_sent_again_after_the_deadline(waiting: Waiting, clock: Any) -> None:
