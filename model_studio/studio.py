@@ -143,8 +143,13 @@ class Studio:
 
     async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
         """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""
-        budgets, reuse = settings.daily_budget(self._environ), settings.reuse(self._environ)
-        return await asyncio.wrap_future(file_work(overview.page, self.ledger, budgets, reuse, limit, before, search))
+        heard = [now for clock in self._clocks.values() if (now := clock.now()) is not None]
+        terms = overview.Terms(
+            budgets=settings.daily_budget(self._environ),
+            reuse=settings.reuse(self._environ),
+            today=heard[0] if heard else None,
+        )
+        return await asyncio.wrap_future(file_work(overview.page, self.ledger, terms, limit, before, search))
 
     async def thumbnail(self, entry_id: int, number: int) -> bytes | None:
         """A stored picture as a small JPEG, None where there is none. Raises LedgerUnavailable."""

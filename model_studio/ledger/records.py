@@ -187,10 +187,13 @@ class Ledger:
                 *(asked.account, asked.region, asked.model, SENDING, UNCERTAIN, entry.sent, within),
             )
 
-    def spent_today(self) -> dict[str, float] | None:
-        """Currency -> sum at list price of what was sent today (local time) and may be billed; None: not known."""
+    def spent_today(self, now: float | None = None) -> dict[str, float] | None:
+        """Currency -> sum at list price of what was sent today (local time) and may be billed; None: not known.
+
+        `now`: in seconds since 1970, where a better clock than this machine's is known.
+        """
         with self.database.transaction(write=False) as ledger:
-            return _spent(ledger, self._today())
+            return _spent(ledger, local_day(self.now() if now is None else now))
 
     def keep(self, entry: Entry, number: int, content: bytes, limits: Limits) -> None:
         """Stores a picture; others go that are too old, or the oldest for want of room. Raises OSError too.
@@ -245,9 +248,6 @@ class Ledger:
         self.store.delete(doomed)
         self.store.sweep(known)
         self.claims.sweep()
-
-    def _today(self) -> str:
-        return local_day(self.now())
 
 
 def local_day(when: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -25,19 +26,28 @@ POLLER = "poller"  # by a Task Poller with its task id
 NODE = "node"  # by running its node again
 
 
-def page(
-    ledger: Ledger, budgets: Mapping[str, Decimal], reuse: bool, limit: int, before: int | None, search: str
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Terms:
+    """What the settings say. `reuse`: whether pictures of the store are used again; `today`: a moment of it, in seconds
+    since 1970 (None: by this machine's clock).
+    """
+
+    budgets: Mapping[str, Decimal]
+    reuse: bool
+    today: float | None = None
+
+
+def page(ledger: Ledger, terms: Terms, limit: int, before: int | None, search: str) -> dict[str, Any]:
     """The last `limit` records (see Ledger.recent) and whether there are older ones; today's sums and budgets.
 
     Blocking. Raises LedgerUnavailable.
     """
     entries = ledger.recent(limit + 1, before=before, search=search)
     return {
-        "records": [shown(entry, reuse, ledger.now()) for entry in entries[:limit]],
+        "records": [shown(entry, terms.reuse, ledger.now()) for entry in entries[:limit]],
         "more": len(entries) > limit,
-        "spent": ledger.spent_today(),
-        "budget": {currency: float(amount) for currency, amount in budgets.items()} or None,
+        "spent": ledger.spent_today(terms.today),
+        "budget": {currency: float(amount) for currency, amount in terms.budgets.items()} or None,
     }
 
 

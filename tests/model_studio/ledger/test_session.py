@@ -365,12 +365,12 @@ def test_on_a_full_disk_a_request_that_is_known_is_not_sent_again(
         wait(session.begin(ORDER, None))
 
 
-def test_the_moment_of_sending_is_the_callers(tmp_path: Path) -> None:
-    """Its day is the one that counts, however wrong the clock of this machine is."""
+def test_the_day_is_the_callers(tmp_path: Path) -> None:
+    """However wrong the clock of this machine is."""
     seen, sent = list[Mapping[str, float]](), 1_790_000_000.0
     session = LedgerSession(Ledger(tmp_path, lambda: sent + 91 * 86400), RULES, Waiting(60))
     for _ in range(2):
-        assert wait(session.begin(ORDER, seen.append, sent=sent)).sent == sent
+        assert wait(session.begin(ORDER, seen.append, today=sent)).sent == sent + 91 * 86400
     assert seen == [{}, {"CNY": 0.28}]
 
 

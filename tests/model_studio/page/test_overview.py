@@ -29,6 +29,7 @@ from model_studio.ledger import (
     new_entry,
 )
 from model_studio.page import overview
+from model_studio.page.overview import Terms
 from model_studio.runs.leftovers import LIFETIME
 from model_studio.service.answers import Drawn
 from model_studio.studio import Studio
@@ -59,7 +60,7 @@ def picture(
 
 
 def records(ledger: Ledger, reuse: bool = True) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = overview.page(ledger, {}, reuse, 100, None, "")["records"]
+    listed: list[dict[str, Any]] = overview.page(ledger, Terms({}, reuse), 100, None, "")["records"]
     return listed
 
 
@@ -97,7 +98,7 @@ def test_nothing_is_told_that_opens_anything(ledger: Ledger, tmp_path: Path) -> 
     drawn = Drawn((LINK,), used_prompts=("planted rewritten prompt",), failures=(f"planted failure {LINK}",))
     entry = write(ledger, asked, task_id="t-1", state=DRAWN, drawn=drawn, request_id="planted-request")
     ledger.keep(entry, 0, picture(), Limits(10**6))
-    told = json.dumps(overview.page(ledger, {"CNY": Decimal(1)}, True, 100, None, ""))
+    told = json.dumps(overview.page(ledger, Terms({"CNY": Decimal(1)}, True), 100, None, ""))
     (file,) = (file.name for file in ledger.store.folder.iterdir())
     for secret in (
         KEY,
@@ -168,7 +169,7 @@ def test_pages_tell_whether_there_are_more(ledger: Ledger) -> None:
     entries = [write(ledger) for _ in range(4)]
 
     def page(before: int | None, search: str = "") -> tuple[list[int], bool]:
-        told = overview.page(ledger, {}, True, 2, before, search)
+        told = overview.page(ledger, Terms({}, True), 2, before, search)
         return [record["id"] for record in told["records"]], told["more"]
 
     assert page(None) == ([4, 3], True)
@@ -182,15 +183,15 @@ def test_todays_sums_and_budgets(ledger: Ledger) -> None:
     write(ledger)
     write(ledger, replace(ORDER, price=(0.075, "USD")), billed=1)
     write(ledger, state=FAILED, billed=0)
-    told = overview.page(ledger, {"CNY": Decimal("20.5")}, True, 1, None, "")
+    told = overview.page(ledger, Terms({"CNY": Decimal("20.5")}, True), 1, None, "")
     assert (told["spent"], told["budget"]) == ({"CNY": 0.28, "USD": 0.075}, {"CNY": 20.5})
-    assert overview.page(ledger, {}, True, 1, None, "")["budget"] is None
+    assert overview.page(ledger, Terms({}, True), 1, None, "")["budget"] is None
 
 
 def test_a_sum_that_was_lost_is_not_zero(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.database.file.write_bytes(b"no database" * 1000)
-    told = overview.page(ledger, {"CNY": Decimal(20)}, True, 1, None, "")
+    told = overview.page(ledger, Terms({"CNY": Decimal(20)}, True), 1, None, "")
     assert (told["spent"], told["budget"]) == (None, {"CNY": 20})
 
 
