@@ -193,7 +193,7 @@ class Database:
     def _make(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with file_lock(self.folder / "ledger.lock", BUSY_SECONDS):
-            was_there = self.file.exists()
+            was_there = self._is_there()
             self.file.touch(mode=0o600)
             damage = self._damage()
             if damage:

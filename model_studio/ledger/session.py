@@ -84,9 +84,8 @@ class LedgerSession:
         """
         wait = self._waiting.result
         try:
-            return await self._use(wait, self.ledger.account, key), await self._use(
-                wait, self.ledger.by_tasks, task_ids
-            )
+            account = await self._use(wait, self.ledger.account, key)
+            return account, await self._use(wait, self.ledger.by_tasks, task_ids)
         except LedgerUnavailable:
             self._do_without()
             return "", {}
@@ -187,8 +186,6 @@ class LedgerSession:
             file_work(self.ledger.update, begun.result(), state=FAILED, billed=0)
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
-        if entry.id is None:
-            return replace(entry, **values)
         try:
             return await self._try(self.ledger.update, entry, **values) or replace(entry, **values)
         except sqlite3.IntegrityError:  # an absurd answer: the id of another record's task

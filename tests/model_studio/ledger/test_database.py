@@ -565,10 +565,13 @@ for own in (database, Database(Path(args[0]))):
     assert [process.told() for _ in range(4)] == expected * 2
 
 
+@pytest.mark.parametrize("emptied", [False, True])
 @pytest.mark.parametrize("left", ["pictures/a.png", "claims/print.lock"])
-def test_a_file_that_was_deleted_took_the_sum_of_the_day_with_it(folder: Path, left: str) -> None:
+def test_a_file_that_was_deleted_took_the_sum_of_the_day_with_it(folder: Path, left: str, emptied: bool) -> None:
     (folder / left).parent.mkdir(parents=True)
     (folder / left).touch()
+    if emptied:  # or a process was killed when it had begun a new one
+        (folder / "ledger.sqlite").touch()
     ledger = Ledger(folder)
     assert ledger.spent_today() is None
     shutil.rmtree(folder)

@@ -354,6 +354,17 @@ def test_on_a_full_disk_a_new_request_is_sent_and_not_kept(
         wait(session.begin(ORDER, lambda spent: None))
 
 
+def test_when_there_is_room_again_the_next_update_writes_all(
+    session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(session.ledger, "begin", full)
+        entry = wait(session.begin(ORDER, None))
+    assert session.ledger.recent(1) == []
+    drawn = wait(session.update(entry, state=DRAWN, task_id="t-1"))
+    assert session.ledger.recent(1) == [drawn] and drawn.asked == ORDER
+
+
 def test_on_a_full_disk_a_request_that_is_known_is_not_sent_again(
     session: LedgerSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
