@@ -10,6 +10,6 @@ from server import PromptServer
 def queued_at(prompt_id: str) -> float:
     """When ComfyUI took a prompt that it runs now, in seconds since 1970; now where it does not tell."""
     running = PromptServer.instance.prompt_queue.currently_running
-    extra_data = next((item[3] for item in list(running.values()) if item[1] == prompt_id), {})
-    milliseconds = extra_data.get("create_time")  # missing where another pack put the prompt there
-    return time.time() if milliseconds is None else milliseconds / 1000
+    times = [item[3].get("create_time") for item in list(running.values()) if item[1] == prompt_id]
+    # None where another pack put the prompt into the queue.
+    return times[0] / 1000 if times and times[0] is not None else time.time()
