@@ -39,8 +39,8 @@ class Revisions:
 
     def fingerprint(self, place: Place, class_name: str, constants: Mapping[str, Any]) -> int:
         """What ComfyUI compares. `constants`: the node's inputs as it tells them then, None for a linked one."""
-        told = json.dumps([class_name, place.node_id, constants], sort_keys=True, default=str)
-        digest = hashlib.sha256(told.encode()).hexdigest()
+        described = json.dumps([class_name, place.node_id, constants], sort_keys=True, default=str)
+        digest = hashlib.sha256(described.encode()).hexdigest()
         _put(self._nodes, place, digest)
         return self._last.get(digest, 0)
 

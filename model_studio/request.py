@@ -52,9 +52,10 @@ class ImageRequest:
     other_endpoint: Endpoint | None = None
     first_endpoint: Endpoint | None = None  # that it was planned for, where it is called in another mode
 
-    def by_sync_call(self) -> ImageRequest:
-        """The same request for an account that may use the model by sync calls only."""
-        assert self.other_endpoint is not None
+    def by_sync_call(self) -> ImageRequest | None:
+        """The same request for an account that may use the model by sync calls only; None where it leaves no choice."""
+        if self.other_endpoint is None:
+            return None
         note = Text(
             "{model} takes no tasks (async calls) with this account, so it was called in sync mode.",
             model=self.model.name,

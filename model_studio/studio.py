@@ -26,7 +26,7 @@ from .request import ImageRequest
 from .runs import budget, drawing, info
 from .runs.background import Background
 from .runs.collecting import Collecting
-from .runs.drawing import Outcome
+from .runs.drawing import Drawing
 from .runs.paid_request import Access, PaidRequest
 from .runs.pictures import Picture
 from .service import key_check, tasks
@@ -90,7 +90,7 @@ class Studio:
         if ids := tasks.parse_ids(text):
             return ids
         raise InvalidRequest(
-            Text("There is no task id."),
+            Text("There is not a task id."),
             Text(
                 "Paste the id that Submit Text2Image Task gave, or link its output. {tasks}",
                 tasks=recent.tasks_text(self.ledger, settings.store_limit(self._environ)),
@@ -103,7 +103,7 @@ class Studio:
             return ids
         await in_time(self.task_ids, text)
         raise InvalidRequest(
-            Text("There is no task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
+            Text("There is not a task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
         )
 
     async def task_ids_of(self, text: str, waiting: Waiting) -> list[str]:
@@ -157,26 +157,26 @@ class Studio:
 
     async def _generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         async with self._pacer.requests(waiting.party).one(waiting):
-            paid, outcome = await self._draw(request, waiting)
-        entry, got = outcome.entry, outcome.fetched.pictures
+            paid, drawn = await self._draw(request, waiting)
+        entry, got = drawn.entry, drawn.fetched.pictures
         facts = {
             **info.of_request(paid.request),
             "request_id": entry.request_id,
             "task_id": entry.task_id,
             "size": info.sizes(got),
             "image_count": len(got),
-            "source": outcome.source,
-            "cost": info.cost(paid.request, entry.billed, outcome.source, outcome.is_sent),
-            "times": info.times(waiting, outcome.drawing_seconds, entry.times),
+            "source": drawn.source,
+            "cost": info.cost(paid.request, entry.billed, drawn.source, drawn.is_sent),
+            "times": info.times(waiting, drawn.drawing_seconds, entry.times),
             "notes": [
                 *paid.request.notes,
                 *info.surprises(paid.request, got),
-                *outcome.fetched.notes,
+                *drawn.fetched.notes,
                 *paid.notes,
             ],
         }
         prompt = info.used_prompt([entry.drawn]) or request.prompt
-        return Result(got, prompt, facts, is_final=paid.is_final(outcome.fetched))
+        return Result(got, prompt, facts, is_final=paid.is_final(drawn.fetched))
 
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
@@ -217,12 +217,12 @@ class Studio:
         prompt = info.used_prompt(entry.drawn for entry in found.entries)
         return Result(found.pictures, prompt, facts, found.is_final, tuple(found.failed_tasks))
 
-    async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Outcome]:
+    async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Drawing]:
         """The request as it was sent in the end, and what came of it."""
         paid = await self._paid(request, waiting)
         access = (_digest(paid.client), request.region, request.model.ids[request.region])
-        if access in self._sync_only and request.other_endpoint:
-            paid = await self._paid(request.by_sync_call(), waiting)
+        if access in self._sync_only and (by_sync_call := request.by_sync_call()):
+            paid = await self._paid(by_sync_call, waiting)
         try:
             return paid, await drawing.draw(paid)
         except TasksRefused as refusal:
@@ -276,5 +276,5 @@ def _digest(client: Client) -> str:
 
 
 def _key_digest(key: ApiKey) -> str:
-    """Tells accounts apart within this process; keys do not lie about in tables."""
+    """Tells accounts apart within this process; so that tables hold no keys."""
     return hashlib.sha256(key.value.encode()).hexdigest()

@@ -44,7 +44,7 @@ class Board:
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.Handle | None = None
         self._spent = 0.0  # by the loop's clock: the time until which messages were sent in advance
-        self._told = ("", 0.0)
+        self._last = ("", 0.0)
 
     def changed(self) -> None:
         """Sends it soon, but not to client None: ComfyUI would send that to every page."""
@@ -60,8 +60,8 @@ class Board:
     def _tell(self) -> None:
         self._due, self._spent = None, max(self._spent, self._loop.time()) + EVERY
         text, fraction = self.runs.text(translations()), round(self.runs.fraction, 2)
-        text_before, fraction_before = self._told
-        self._told = text, fraction
+        text_before, fraction_before = self._last
+        self._last = text, fraction
         if text != text_before:
             PromptServer.instance.send_sync("model_studio.told", {**self._address, "text": text}, self._client)
         if fraction != fraction_before:

@@ -20,7 +20,7 @@ from ..comfyui.prompts import queued_at
 from ..comfyui.revisions import Place, Revisions
 from ..comfyui.shutdown import end_politely
 from ..model_studio.errors import ModelStudioError
-from ..model_studio.runs.outcomes import Drawn, Outcome
+from ..model_studio.runs.outcomes import Outcome, Pictures
 from ..model_studio.runs.pictures import to_float
 from ..model_studio.studio import Result
 from ..model_studio.threads import start
@@ -101,8 +101,8 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
     return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)
 
 
-def _drawn(result: Result) -> Drawn:
+def _drawn(result: Result) -> Pictures:
     info = result.info
-    drawn = Drawn(len(result.pictures), info["size"], info["times"]["total_seconds"], info["source"])
+    drawn = Pictures(len(result.pictures), info["size"], info["times"]["total_seconds"], info["source"])
     cost = info["cost"]
     return replace(drawn, amount=cost["amount"], currency=cost["currency"]) if cost else drawn

@@ -20,26 +20,26 @@ from .guard import Handler, json_object
 
 
 async def list_keys(request: web.Request) -> web.Response:
-    return web.json_response({"keys": [await _told(region) for region in REGIONS], "auto": await _auto()})
+    return web.json_response({"keys": [await _shown(region) for region in REGIONS], "auto": await _auto()})
 
 
 async def store_key(request: web.Request) -> web.Response:
     region, key = _region(request), await _key(request)
     await asyncio.wrap_future(start(page_keys.store, region, key, private_folder()))
-    return web.json_response({**await _told(region), "auto": await _auto()})
+    return web.json_response({**await _shown(region), "auto": await _auto()})
 
 
 async def remove_key(request: web.Request) -> web.Response:
     region = _region(request)
     await asyncio.wrap_future(start(page_keys.remove, region, private_folder()))
-    return web.json_response({**await _told(region), "auto": await _auto()})
+    return web.json_response({**await _shown(region), "auto": await _auto()})
 
 
 async def check_key(request: web.Request) -> web.Response:
     region = _region(request)
     check = await studio().check_key(region)
     return web.json_response(
-        {**await _told(region), "result": check.result, "why": translate(check.why, translations())}
+        {**await _shown(region), "result": check.result, "why": translate(check.why, translations())}
     )
 
 
@@ -51,7 +51,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
 ]
 
 
-async def _told(region: str) -> dict[str, Any]:
+async def _shown(region: str) -> dict[str, Any]:
     state: KeyState = await asyncio.wrap_future(start(page_keys.state, region, os.environ, private_folder()))
     return {
         "region": region,

@@ -262,7 +262,8 @@ class Database:
         self._notices.append(
             Text(
                 "The ledger was damaged and moved aside to the folder {folder}, with its pictures; a new one was "
-                "begun. Requests before now are not known any more: queued again, they are sent and billed again.",
+                "begun. Earlier requests are no longer known: if they are queued again, they are sent and billed "
+                "again.",
                 folder=aside.name,
             )
         )

@@ -107,7 +107,7 @@ class Ledger:
                 spent = _spent(ledger, entry.day, but=entry.name)
                 if spent is None:
                     raise LedgerUnavailable(
-                        Text("it was damaged or deleted today, so that nobody knows the sum of today"),
+                        Text("it was damaged or deleted today, so the sum of today is not known"),
                         cause="sum unknown",
                     )
                 allowed(spent)

@@ -135,7 +135,7 @@ class LedgerSession:
             attempt = self.ledger.claims.attempt(fingerprint)
             return await self._waiting.outlast(file_work(claim.enter_context, attempt))
         except OSError as error:
-            self.note(Text("Equal requests of other programs cannot be seen: {reason}.", reason=_why(error)))
+            self.note(Text("Equal requests of other programs cannot be detected: {reason}.", reason=_why(error)))
             return True
 
     async def begin(

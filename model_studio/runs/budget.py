@@ -11,7 +11,7 @@ from ..words import Text, money
 
 
 def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
-    """What refuses a request that would pass its currency's budget, given today's sums; None where none is set.
+    """What refuses a request that would exceed its currency's budget, given today's sums; None where none is set.
 
     What it raises is BudgetReached. Where a budget is set, that of a currency which it does not name is 0: the region
     comes with the workflow, and decides the currency. A model without a known price cannot be held against a budget
@@ -22,7 +22,7 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
     if request.price is None:
         raise BudgetReached(
             Text(
-                "There is no list price for {model} in {region} to hold against MODEL_STUDIO_DAILY_BUDGET.",
+                "There is no list price for {model} in {region} to check against MODEL_STUDIO_DAILY_BUDGET.",
                 model=request.model.name,
                 region=request.region,
             ),
@@ -41,8 +41,8 @@ def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Ma
         if so_far + cost > budget:
             raise BudgetReached(
                 Text(
-                    "This run costs {cost} at list price; with the {so_far} of today it would pass the daily budget of "
-                    "{budget}.",
+                    "This run costs {cost} at list price; with the {so_far} of today it would exceed the daily budget "
+                    "of {budget}.",
                     cost=money(cost, currency),
                     so_far=money(so_far, currency),
                     budget=money(budget, currency),

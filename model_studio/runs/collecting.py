@@ -137,7 +137,9 @@ class Collecting:
         if lookup.contradicts(record.entry, answer):
             await record.contradicted()
             anothers = TaskUnknown(
-                Text("The task that was found in the account's list after its answer was lost is another's."),
+                Text(
+                    "The task that was found in the account's list after its answer was lost belongs to another request."
+                ),
                 Text("The request may have been billed all the same. Queue the node that submitted it again."),
             )
             anothers.failed_tasks = (task_id,)

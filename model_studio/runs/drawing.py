@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Drawing:
     """What a request came to. `source`: one of info.NEW, RESUMED, STORED; `is_sent`: whether this run paid for it."""
 
     entry: Entry
@@ -40,7 +40,7 @@ class Outcome:
     drawing_seconds: float
 
 
-async def draw(paid: PaidRequest) -> Outcome:
+async def draw(paid: PaidRequest) -> Drawing:
     """The pictures. Raises ModelStudioError, Interrupted."""
     async with paid.session.claim(paid.fingerprint):
         if paid.session.rules.reuse:
@@ -68,7 +68,7 @@ async def submit(paid: PaidRequest) -> str:
         return info.NEW
 
 
-async def _resume(paid: PaidRequest, earlier: Entry) -> Outcome | None:
+async def _resume(paid: PaidRequest, earlier: Entry) -> Drawing | None:
     """What an earlier run paid for; None where the request may be sent. Raises ModelStudioError, Interrupted."""
     paid.take_up(earlier)
     if not await _has_answer(paid):
@@ -97,7 +97,7 @@ async def _has_answer(paid: PaidRequest) -> bool:
     Raises SubmissionUncertain, Interrupted.
     """
     consented = paid.has_consent("uncertain")
-    step = leftovers.start(paid.entry, consented)
+    step = leftovers.first_step(paid.entry, consented)
     if step == "look up":
         step = "resume" if await lookup.adopt(paid) else leftovers.unanswered(consented)
     if step == "warn":
@@ -128,7 +128,7 @@ async def _has_usable_task(paid: PaidRequest, earlier: Entry) -> bool:
     return True
 
 
-async def _draw_by_sync_call(paid: PaidRequest) -> Outcome:
+async def _draw_by_sync_call(paid: PaidRequest) -> Drawing:
     with paid.held:  # until the pictures are stored
         try:
             answer = await paid.client.create(paid.request, paid, paid.waiting)
@@ -137,7 +137,7 @@ async def _draw_by_sync_call(paid: PaidRequest) -> Outcome:
         return await _finish(paid, answer, info.NEW)
 
 
-async def _draw_by_task(paid: PaidRequest) -> Outcome:
+async def _draw_by_task(paid: PaidRequest) -> Drawing:
     async with paid.gate.place(paid.waiting):
         while True:
             await _submit(paid)
@@ -213,7 +213,7 @@ async def _withdraw(paid: PaidRequest) -> None:
         raise Interrupted
 
 
-async def _finish(paid: PaidRequest, answer: TaskAnswer, source: str) -> Outcome:
+async def _finish(paid: PaidRequest, answer: TaskAnswer, source: str) -> Drawing:
     """Writes down what was drawn, and brings it here."""
     if lookup.contradicts(paid.entry, answer):
         await paid.contradicted()
@@ -223,7 +223,7 @@ async def _finish(paid: PaidRequest, answer: TaskAnswer, source: str) -> Outcome
     return await _fetch(paid, answer.drawn, source)
 
 
-async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Outcome:
+async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     """The pictures behind the links. `source` STORED: RESUMED in truth, if any had to be downloaded."""
     drawing_seconds = paid.waiting.elapsed
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
@@ -242,4 +242,4 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Outcome:
     if paid.entry.adopted:
         fetched.notes.append(lookup.note(paid.entry))
         source = info.RESUMED if is_sent and not lookup.is_proven(paid.entry) else source
-    return Outcome(paid.entry, fetched, source, is_sent, drawing_seconds)
+    return Drawing(paid.entry, fetched, source, is_sent, drawing_seconds)

@@ -26,11 +26,11 @@ LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps it
 PATIENCE = 180.0
 BRIEF = 8.0  # the same for what is lost already, or older than LIFETIME by a clock that may be wrong
 
-Start = Literal["send", "resume", "look up", "warn"]
+FirstStep = Literal["send", "resume", "look up", "warn"]
 Continuation = Literal["raise", "send", "replace"]
 
 
-def start(record: Entry | None, consented: bool) -> Start:
+def first_step(record: Entry | None, consented: bool) -> FirstStep:
     """What to do about the newest record of a request that was not refused unpaid.
 
     send     send the request: there is no record, or its user knows that the earlier one got no answer

@@ -28,7 +28,7 @@ PATIENCE = 60  # seconds for all looks
 BEFORE, AFTER = 10, 60
 MAX_PAGES = 5
 
-ANOTHERS = Text("The only task in the account's list that could be this request is another's.")
+ANOTHERS = Text("The only task in the account's list that could be this request belongs to another one.")
 
 
 async def adopt(paid: PaidRequest) -> bool:

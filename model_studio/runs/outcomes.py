@@ -15,7 +15,7 @@ _SOURCES = {RESUMED: Text("resumed"), STORED: Text("from store")}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Pictures:
     """Pictures of a run, or of several whose pictures are alike."""
 
     count: int
@@ -29,7 +29,7 @@ class Drawn:
     def kind(self) -> tuple[str, str, str]:
         return self.size, self.source, self.currency
 
-    def plus(self, other: Drawn) -> Drawn:
+    def plus(self, other: Pictures) -> Pictures:
         return replace(
             self,
             count=self.count + other.count,
@@ -57,7 +57,7 @@ class Drawn:
 class Outcome:
     """What came of a run: pictures or a sentence, and notes."""
 
-    drawn: Drawn | None = None
+    drawn: Pictures | None = None
     said: str = ""
     failed: bool = False
     notes: Sequence[str] = ()
@@ -70,7 +70,7 @@ class Runs:
         self._begun = 0
         self._open: dict[int, tuple[str, float]] = {}  # number of a run -> what it does now, how far it is
         self._done = 0.0  # sum of how far all are
-        self._drawn: dict[tuple[str, str, str], Drawn] = {}
+        self._drawn: dict[tuple[str, str, str], Pictures] = {}
         self._failed: Counter[str] = Counter()
         self._said: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
@@ -110,7 +110,7 @@ class Runs:
     def text(self, translations: Mapping[str, str]) -> str:
         """At most a few kB: what they do now, then what came of those that ended, failures first."""
         drawn = [drawn.text() for drawn in self._drawn.values()]
-        kinds = (self._now(), _told(self._failed), _first(drawn), _told(self._said), _told(self._notes))
+        kinds = (self._now(), _counted(self._failed), _first(drawn), _counted(self._said), _counted(self._notes))
         return "\n".join(_cut(str(translate(line, translations))) for kind in kinds for line in kind)
 
     def _now(self) -> list[str]:
@@ -124,7 +124,7 @@ class Runs:
         return [join("{before}, {after}", lines)] if lines else []
 
 
-def _told(texts: Counter[str]) -> list[str]:
+def _counted(texts: Counter[str]) -> list[str]:
     return _first(
         [Text("{count} × {text}", count=count, text=text) if count > 1 else text for text, count in texts.items()]
     )

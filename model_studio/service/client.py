@@ -27,15 +27,15 @@ from ..request import ImageRequest
 from ..threads import start
 from ..waiting import DeadlinePassed, Interrupted, Waiting
 from ..words import Text
-from . import links, outcome
+from . import links, reading
 from .answers import TaskAnswer, identifier
 from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
 from .clock import ServiceClock
 from .exchange import Answer, Call, ExchangeFailed, NeverSent, Timeouts, TooLarge, http_date, too_slow
 from .listing import PAGE_SIZE, TaskPage, read_page
-from .outcome import Outcome
 from .pacer import Gate
 from .peers import NotPublic
+from .reading import Reading
 from .retries import Resends, in_words, is_passing, may_be_done
 from .tasks import is_id
 
@@ -236,9 +236,9 @@ class Client:
         call = self._call("POST", endpoint.path, SHORT, body=request.body, fresh=True)
         return replace(call, headers={**call.headers, "X-DashScope-Async": "enable"})
 
-    def _read(self, answer: Answer) -> Outcome:
+    def _read(self, answer: Answer) -> Reading:
         self.clock.hear(http_date(answer.headers.get("Date", "")))
-        return outcome.read(answer, self.host, self.key)
+        return reading.read(answer, self.host, self.key)
 
     async def _send(self, call: Call, waiting: Waiting) -> Answer:
         """Sends a creating request once. Raises ConnectionFailed where nothing was sent, SubmissionUncertain."""
@@ -271,10 +271,10 @@ class Client:
             raise _uncertain(found.verdict.text, answer).with_ids(request_id=found.verdict.request_id)
         raise found.verdict
 
-    async def _query(self, path: str, waiting: Waiting) -> tuple[Answer, Outcome]:
+    async def _query(self, path: str, waiting: Waiting) -> tuple[Answer, Reading]:
         """GET of the API, until there is a good answer. Raises as `task`."""
 
-        def settle(answer: Answer) -> tuple[Answer, Outcome] | None:
+        def settle(answer: Answer) -> tuple[Answer, Reading] | None:
             found = self._read(answer)
             if not isinstance(found.verdict, ServiceError):
                 return (answer, found) if found.verdict == "good" else None
@@ -320,7 +320,7 @@ class Client:
                     trouble = Text("HTTP {status}", status=answer.status)
                     if answer.status == 429 and gate:
                         pause = gate.refused(answer, turn, waiting.clock.now())
-                waiting.tell(Text("line trouble, asking again"))
+                waiting.tell(Text("connection trouble, asking again"))
                 await waiting.sleep(pause)
         except DeadlinePassed:
             raise DeadlinePassed(trouble) from None

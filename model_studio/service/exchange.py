@@ -232,7 +232,7 @@ def _read(response: requests.Response, call: Call) -> bytes:
 def _unpack(content: bytes, packings: str, call: Call) -> bytes:
     names = [name.strip().lower() for name in packings.split(",") if name.strip()]
     if len(names) > _MOST_PACKINGS or not set(names).isdisjoint(_NOT_OURS):
-        raise LineBroken(Text("the answer is packed in a way that was not asked for"))
+        raise LineBroken(Text("the answer has a content encoding that was not requested"))
     for name in reversed(names):
         if name in _PACKINGS:  # others, such as utf-8, are mistakes that pack nothing
             content = _inflate(content, call)
@@ -343,7 +343,7 @@ def _setting(error: Exception) -> Text | None:
 _NO_CONNECTION = {
     "NameResolutionError": "the host name could not be resolved",
     "SSLCertVerificationError": "the host's certificate is not trusted by this machine; where a company or a tool "
-    "looks into connections, name the file with its certificate in REQUESTS_CA_BUNDLE",
+    "inspects connections, name the file with its certificate in REQUESTS_CA_BUNDLE",
     "NewConnectionError": "the connection was refused or the host is unreachable",
     "ConnectTimeoutError": "no connection within {seconds:g} s",
     "ReadTimeoutError": "the connection was not ready within {seconds:g} s (TLS, or a proxy's tunnel)",

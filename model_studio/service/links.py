@@ -28,7 +28,7 @@ def check_link(link: str, api: ApiHost) -> str:
     # Only what every parser of addresses reads the same way: letters, no backslashes, blanks or logins.
     match = _LINK.fullmatch(link)
     if match is None:
-        raise PictureRefused(Text("The service sent a link that is no plain address."), REPORT)
+        raise PictureRefused(Text("The service sent a link that is not a valid address."), REPORT)
     parts = urlsplit(link)
     own = urlsplit(api.base_url)
     if api.replaced and (parts.scheme, parts.netloc) == (own.scheme, own.netloc):

@@ -12,7 +12,7 @@ import ipaddress
 
 
 class NotPublic(Exception):
-    """The host leads to `address`, which is private, and what is there is not the vendor's. Nothing was asked of it."""
+    """The host leads to `address`, which is private, and so not the vendor's. Nothing was asked of it."""
 
     def __init__(self, address: str) -> None:
         super().__init__("the host leads to a private address")

@@ -17,7 +17,11 @@ PENDING, RUNNING, SUCCEEDED = "PENDING", "RUNNING", "SUCCEEDED"
 FAILED, CANCELED, UNKNOWN = "FAILED", "CANCELED", "UNKNOWN"
 FINAL = frozenset({SUCCEEDED, FAILED, CANCELED, UNKNOWN})
 # Words for the node; any other state (SUSPENDED is in the SDK's constants) is shown as the service writes it.
-STATE_TEXTS = {PENDING: Text("queued"), RUNNING: Text("running")}
+STATE_TEXTS = {
+    PENDING: Text("queued"),
+    RUNNING: Text("running"),
+    UNKNOWN: Text("not known to the service, asking again"),
+}
 
 # Until so many seconds have passed, seconds between two questions: 3 s for the first 30 s, then longer (specification).
 _SCHEDULE = ((30, 3), (120, 5))
@@ -50,7 +54,7 @@ def parse_ids(text: str) -> list[str]:
     for task_id in ids:
         if not is_id(task_id):
             raise InvalidRequest(
-                Text("{id!r} is no task id.", id=task_id[:60]),
+                Text("{id!r} is not a task id.", id=task_id[:60]),
                 Text("Enter the ids alone; they look like 9e2b6ef6-285d-4efa-8651-4dbda7d571fa."),
             )
     if len(ids) > MOST_IDS:
@@ -105,7 +109,7 @@ def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError |
         error = TaskCanceled(Text("The task was canceled before it ran."), Text("It is not billed; queue a new one."))
     elif answer.state == UNKNOWN:
         error = TaskUnknown(
-            Text("The service knows no such task in region {region}.", region=region),
+            Text("The service does not know this task in region {region}.", region=region),
             Text(
                 "Either it is older than 24 hours, or it belongs to another account or another region, or the id has a "
                 "typing error. Choose the region and use the key with which it was submitted."
@@ -122,7 +126,7 @@ def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeo
     """The error when the time is over while tasks (id -> last known state) still go on at the service."""
     told = join("{before}, {after}", dict.fromkeys(state or Text("no answer") for state in states.values()))
     if trouble:
-        told = Text("{states}; the last trouble on the line: {trouble}", states=told, trouble=trouble)
+        told = Text("{states}; the last connection error: {trouble}", states=told, trouble=trouble)
     facts = {"seconds": waited, "count": len(states), "told": told}
     return TaskTimeout(
         Text("After {seconds:.0f} s the task is not finished ({told}).", **facts)

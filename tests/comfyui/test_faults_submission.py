@@ -19,7 +19,7 @@ MAYBE_BILLED = (
 )
 FOUND = r"; The answer to the submission was lost; its task was found in the account's list\."
 ANOTHERS = (
-    r"SubmissionUncertain: The only task in the account's list that could be this request is another's\. "
+    r"SubmissionUncertain: The only task in the account's list that could be this request belongs to another one\. "
     + MAYBE_BILLED
 )
 NEVER_SENT = r"ConnectionFailed: {} could not be reached: {}\. Nothing was sent and nothing was billed\..*"
@@ -124,7 +124,7 @@ ROWS: list[dict[str, Any]] = [
         for row in refused(
             f"a gateway's page with {status}",
             "firewall",
-            rf"GatewayAnswered: Not the service answered at {LOCAL}, .* nothing was billed\..*HTTP {status}.*",
+            rf"GatewayAnswered: A gateway on the way answered at {LOCAL}, .* nothing was billed\..*HTTP {status}.*",
             http=status,
         )
     ),

@@ -21,7 +21,7 @@ ANEW = r"1 new; An earlier submission of this request got no answer; it may have
 SENT_ANEW = r"1 new; An earlier {} of this request can no longer be fetched, so it was sent anew\."
 ONE_OF_TWO = r"; 2 pictures were asked for, 1 came\."
 OTHER_SIZE = r"; 512\*512 was asked for; the service drew 640\*480\."
-NO_TASK = r"TaskUnknown: The service knows no such task in region cn-beijing\..*"
+NO_TASK = r"TaskUnknown: The service does not know this task in region cn-beijing\..*"
 
 
 def passes(fault: str, kind: str, **options: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ ROWS: list[dict[str, Any]] = [
         "fault": "HTML 502 on task queries, for ever",
         "inputs": {"timeout": 10},
         "faults": {"http_502": {"on": "poll"}},
-        "runs": [(TIMEOUT.format("no answer; the last trouble on the line: HTTP 502"), 1, 1), (RESUMED, 1, 1)],
+        "runs": [(TIMEOUT.format("no answer; the last connection error: HTTP 502"), 1, 1), (RESUMED, 1, 1)],
     },
     {
         "fault": "key not accepted on a task query",

@@ -98,7 +98,7 @@ def test_the_server_goes_on_while_the_ledger_is_locked(
             answered += 1
         other.rollback()
     told = json.dumps(refused.result().refusal)
-    assert "There is no task id." in told and "cannot be read" not in told
+    assert "There is not a task id." in told and "cannot be read" not in told
     assert answered > 3
 
 

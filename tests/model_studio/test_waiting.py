@@ -102,7 +102,7 @@ def test_phases_are_shown_as_they_change(clock: Any) -> None:
         await waiting.sleep(1.95)
         waiting.tell("running", about=10)
         await waiting.sleep(2)
-        waiting.tell("line trouble, asking again")
+        waiting.tell("connection trouble, asking again")
         await waiting.sleep(1)
         waiting.tell("running", about=10)
         await waiting.sleep(0.1)
@@ -113,7 +113,7 @@ def test_phases_are_shown_as_they_change(clock: Any) -> None:
     assert texts == [
         *("queued 0 s", "queued 1 s", "queued 2 s"),
         *("running 0 s of about 10 s", "running 1 s of about 10 s", "running 2 s of about 10 s"),
-        *("line trouble, asking again 0 s", "line trouble, asking again 1 s"),
+        *("connection trouble, asking again 0 s", "connection trouble, asking again 1 s"),
         "running 3 s of about 10 s",
         "downloading 1/2",
     ]

@@ -515,7 +515,7 @@ def test_where_nothing_can_be_claimed_a_run_goes_on_with_a_note(lost_session: Le
             return list(lost_session.notes)
 
     (note,) = wait(run())
-    assert note.startswith("Equal requests of other programs cannot be seen: ")
+    assert note.startswith("Equal requests of other programs cannot be detected: ")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
@@ -541,7 +541,7 @@ def test_without_locks_equal_runs_of_this_process_are_one_request(
     async def scene() -> list[list[str]]:
         return await asyncio.gather(*(run() for _ in range(3)))
 
-    note = f"Equal requests of other programs cannot be seen: {os.strerror(number)}."
+    note = f"Equal requests of other programs cannot be detected: {os.strerror(number)}."
     assert wait(scene()) == [[note]] * 3 and most == [1, 1, 1]
     assert list((tmp_path / "claims").glob("*.lock")) != []  # no other kind of lock, which a killed process leaves
 

@@ -1,4 +1,4 @@
-"""A run is refused exactly when it would pass its currency's budget of the day."""
+"""A run is refused exactly when it would exceed its currency's budget of the day."""
 
 from __future__ import annotations
 

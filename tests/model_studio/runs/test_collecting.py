@@ -159,7 +159,7 @@ def test_no_id_lists_the_last_tasks(studio: Studio, waiting: Waiting, sim: Simul
     first, _ = submit(studio, waiting, seed=1, prompt=prompt)
     collect(studio, waiting, first)
     second, _ = submit(studio, waiting, seed=2)
-    with pytest.raises(errors.InvalidRequest, match="There is no task id") as caught:
+    with pytest.raises(errors.InvalidRequest, match="There is not a task id") as caught:
         studio.task_ids("")
     lines = str(caught.value).splitlines()
     assert second in lines[1] and '"a paper boat"' in lines[1] and "under way" in lines[1] and TASK in lines[1]
@@ -236,7 +236,7 @@ def test_a_found_task_of_another_is_given_back_by_the_poller_too(
     sim.faults.add("http_502", on="create", times=1)
     adopted, _ = submit(studio, waiting)
     assert adopted == stranger
-    with pytest.raises(errors.TaskUnknown, match="is another's"):
+    with pytest.raises(errors.TaskUnknown, match="belongs to another"):
         collect(studio, waiting, adopted)
     with pytest.raises(errors.SubmissionUncertain):
         submit(studio, waiting)

@@ -49,7 +49,7 @@ def error(kind: type[ModelStudioError]) -> ModelStudioError:
     ],
 )
 def test_where_a_run_begins(found: Entry | None, consented: bool, step: str) -> None:
-    assert leftovers.start(found, consented) == step
+    assert leftovers.first_step(found, consented) == step
 
 
 GONE = (errors.TaskUnknown, errors.NoPictures, errors.PictureExpired)

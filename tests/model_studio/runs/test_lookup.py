@@ -190,7 +190,7 @@ def test_a_task_of_another_prompt_is_given_back(generate: Generate, sim: Simulat
     (entry,) = studio.ledger.recent(1)
     studio.ledger.update(entry, state=FAILED)
     sim.faults.add("http_502", on="create", times=1)
-    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+    with pytest.raises(errors.SubmissionUncertain, match="belongs to another"):
         generate()
     become(studio, SUBMITTED, UNCERTAIN, FAILED)  # the first is the stranger's, known as such from now on
     again = generate()
@@ -207,7 +207,7 @@ def test_a_found_task_is_checked_by_later_runs_too(generate: Generate, sim: Simu
     with pytest.raises(errors.TaskTimeout):
         generate(timeout=60)
     sim.faults.clear()
-    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+    with pytest.raises(errors.SubmissionUncertain, match="belongs to another"):
         generate()
 
 
@@ -335,7 +335,7 @@ def test_a_task_of_another_count_or_size_is_not_taken(
 ) -> None:
     draw_elsewhere(other_machine, clock)
     sim.faults.add("reset_on_connect", on="create", times=1)
-    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+    with pytest.raises(errors.SubmissionUncertain, match="belongs to another"):
         generate(WAN26, prompt="a DOG", **change)
     result = generate(WAN26, prompt="a DOG", **change)
     assert result.info["source"] == "new" and result.info["image_count"] == change.get("n", 1)
@@ -348,7 +348,7 @@ def test_pictures_of_another_size_are_not_kept(
     sim.faults.add("other_size", times=1, size="960*960")
     draw_elsewhere(other_machine, clock)
     sim.faults.add("reset_on_connect", on="create", times=1)
-    with pytest.raises(errors.SubmissionUncertain, match="is another's"):
+    with pytest.raises(errors.SubmissionUncertain, match="belongs to another"):
         generate(WAN26, prompt="a DOG")
     assert [entry.files for entry in studio.ledger.recent(10)] == [{}, {}]
     assert generate(WAN26, prompt="a DOG").info["source"] == "new"

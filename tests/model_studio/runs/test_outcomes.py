@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from model_studio.runs.info import NEW, STORED
-from model_studio.runs.outcomes import LONGEST, Drawn, Outcome, Runs
+from model_studio.runs.outcomes import LONGEST, Outcome, Pictures, Runs
 from model_studio.words import Text
 
-BOAT = Drawn(1, "512*512", 2.5, NEW, 0.2, "CNY")
+BOAT = Pictures(1, "512*512", 2.5, NEW, 0.2, "CNY")
 
 
 def begun(count: int) -> Runs:
@@ -22,12 +22,12 @@ def begun(count: int) -> Runs:
     ("drawn", "text"),
     [
         (BOAT, "1 picture 512*512, 2.5 s, CNY 0.20 at list price"),
-        (Drawn(2, "512*512", 0.1, STORED, 0.0, "CNY"), "2 pictures 512*512, 0.1 s, from store, CNY 0.00"),
-        (Drawn(1, "512*512", 3, NEW), "1 picture 512*512, 3 s"),
+        (Pictures(2, "512*512", 0.1, STORED, 0.0, "CNY"), "2 pictures 512*512, 0.1 s, from store, CNY 0.00"),
+        (Pictures(1, "512*512", 3, NEW), "1 picture 512*512, 3 s"),
     ],
     ids=["new", "from store", "no price known"],
 )
-def test_one_run(drawn: Drawn, text: str) -> None:
+def test_one_run(drawn: Pictures, text: str) -> None:
     runs = begun(1)
     assert (runs.text({}), runs.fraction) == ("", 0)
     runs.show(1, Text("queued"), 0.5)
@@ -54,7 +54,7 @@ def test_a_list_tells_how_far_it_is_and_what_failed_first() -> None:
 def test_what_was_paid_now_and_before_stays_apart() -> None:
     runs = begun(4)
     for number, source, currency in ((1, NEW, "CNY"), (2, STORED, "CNY"), (3, NEW, "USD"), (4, STORED, "CNY")):
-        runs.end(number, Outcome(Drawn(1, "512*512", number, source, 0.2 * (source == NEW), currency)))
+        runs.end(number, Outcome(Pictures(1, "512*512", number, source, 0.2 * (source == NEW), currency)))
     assert runs.text({}).splitlines() == [
         "1 picture 512*512, 1 s, CNY 0.20 at list price",
         "2 pictures 512*512, 4 s, from store, CNY 0.00",
@@ -66,7 +66,7 @@ def test_thousands_are_a_few_lines() -> None:
     runs = begun(3000)
     for number in range(1, 1001):
         runs.end(number, Outcome(said=f"Error {number}: {'x' * 5000}", failed=True))
-        runs.end(1000 + number, Outcome(Drawn(1, f"{number}*512", 1, NEW), notes=["the same", f"note {number}"]))
+        runs.end(1000 + number, Outcome(Pictures(1, f"{number}*512", 1, NEW), notes=["the same", f"note {number}"]))
         runs.end(2000 + number, Outcome(said="submitted: " + "y" * 5000))
     lines = runs.text({}).splitlines()
     assert [line for line in lines if line.startswith("and ")] == [

@@ -73,7 +73,7 @@ def test_no_ids(text: str) -> None:
     ],
 )
 def test_what_is_no_id(text: str) -> None:
-    with pytest.raises(errors.InvalidRequest, match="is no task id"):
+    with pytest.raises(errors.InvalidRequest, match="is not a task id"):
         tasks.parse_ids(text)
 
 
@@ -177,6 +177,6 @@ def test_unknown_names_all_three_reasons() -> None:
 def test_timeout_keeps_the_ids() -> None:
     error = tasks.timeout({"a": "RUNNING", "b": ""}, 120, "HTTP 502")
     assert error.task_id == "a, b"
-    assert "After 120 s 2 tasks are not finished (RUNNING, no answer; the last trouble on the line: HTTP 502)." in str(
+    assert "After 120 s 2 tasks are not finished (RUNNING, no answer; the last connection error: HTTP 502)." in str(
         error
     )

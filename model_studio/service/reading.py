@@ -15,7 +15,7 @@ from .exchange import Answer
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Reading:
     """One answer as it was read. `task`: what it says of a task or of pictures, whatever the verdict.
 
     `verdict`: an error where the request was refused, "open" where nobody knows whether it was done.
@@ -25,7 +25,7 @@ class Outcome:
     verdict: Literal["good", "open"] | ServiceError | GatewayAnswered
 
 
-def read(answer: Answer, host: ApiHost, key: ApiKey) -> Outcome:
+def read(answer: Answer, host: ApiHost, key: ApiKey) -> Reading:
     """An answer with a code is an error even under HTTP 200 (SDK), unless it brings a task or pictures all the same;
     those without a code count under any status. `{"error": {…}}` was observed on some paths. What is not the
     service's JSON came from something in between, which refuses with 300 to 499 (429 is a limit, whoever tells it)
@@ -34,7 +34,7 @@ def read(answer: Answer, host: ApiHost, key: ApiKey) -> Outcome:
     body = answer.json
     if body is None and answer.status != 429:
         refused = 300 <= answer.status < 500
-        return Outcome(read_task({}), _gateways(answer.status, host) if refused else "open")
+        return Reading(read_task({}), _gateways(answer.status, host) if refused else "open")
     body = {"request_id": answer.headers.get("x-request-id"), **(body or {})}
     nested = body.get("error")
     told = nested if isinstance(nested, dict) else body
@@ -42,9 +42,9 @@ def read(answer: Answer, host: ApiHost, key: ApiKey) -> Outcome:
     task = read_task(body)
     brings = bool(task.task_id or task.drawn.links)
     if (brings and not code) or (answer.status < 300 and (brings or not code)):
-        return Outcome(task, "good")
+        return Reading(task, "good")
     if not code and answer.status >= 500:
-        return Outcome(task, "open")
+        return Reading(task, "open")
     error = service_error(
         code,
         one_line(told.get("message")),
@@ -52,15 +52,15 @@ def read(answer: Answer, host: ApiHost, key: ApiKey) -> Outcome:
         http_status=answer.status,
         request_id=task.request_id,
     )
-    return Outcome(task, _explained(error, host, key))
+    return Reading(task, _explained(error, host, key))
 
 
 def _gateways(status: int, host: ApiHost) -> GatewayAnswered:
     return GatewayAnswered(
-        Text("Not the service answered at {address}, but a gateway on the way.", address=host.base_url),
+        Text("A gateway on the way answered at {address}, not the service.", address=host.base_url),
         Text(
-            "It let nothing through, and nothing was billed. Check the network's login page, firewall, proxy and "
-            "VPN, and DASHSCOPE_HTTP_BASE_URL if it is set."
+            "It did not pass the request on, and nothing was billed. Check the network's login page, firewall, proxy "
+            "and VPN, and DASHSCOPE_HTTP_BASE_URL if it is set."
         ),
         http_status=status,
     )
