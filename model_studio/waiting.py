@@ -78,6 +78,10 @@ class Origin:
     party: Hashable
     queued: float = field(default_factory=time.time)
 
+    @property
+    def seconds_ago(self) -> float:
+        return time.time() - self.queued
+
 
 class Waiting:
     """The waits of one run, which end when `interrupted()` says so or the clock passes the deadline.

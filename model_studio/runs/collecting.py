@@ -138,7 +138,8 @@ class Collecting:
             await record.contradicted()
             anothers = TaskUnknown(
                 Text(
-                    "The task that was found in the account's list after its answer was lost belongs to another request."
+                    "The task that was found in the account's list after its answer was lost belongs to another "
+                    "request."
                 ),
                 Text("The request may have been billed all the same. Queue the node that submitted it again."),
             )

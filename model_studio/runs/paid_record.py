@@ -105,7 +105,8 @@ class PaidRecord:
     def has_consent(self, bad_end: BadEnd) -> bool:
         """Whether the user was told of this end before they queued this run."""
         warned = self.session.warned_at(self.entry, bad_end)
-        return warned is not None and warned < self.waiting.origin.queued
+        queued = self.now - self.waiting.origin.seconds_ago  # by the clock by which warnings are dated
+        return warned is not None and warned < queued
 
     def warn(self, bad_end: BadEnd) -> None:
         """The user is about to read of this end. Where nobody is there to read it, the next run tells it."""
