@@ -19,7 +19,7 @@ FILE_THREADS = 6  # writers of one SQLite file wait for each other anyway
 def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Begins `function` in a thread of its own.
 
-    A daemon: a sync call may take minutes, and must not keep ComfyUI from stopping when its user wants it to.
+    A daemon: ComfyUI can stop at any time, except for what is held (see runs.keeper).
     """
     future, work = _work(function, *args, **kwargs)
     _thread(work)

@@ -33,7 +33,7 @@ class Background:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch = _Watch()
-        self.hold = Keeper().hold
+        self.hold = Keeper().hold  # entered by who owns a paid request, while the end of the process would lose it
 
     async def attend(self, work: Callable[[Waiting], Coroutine[Any, Any, T]], waiting: Waiting) -> T:
         """Begins `work` and waits for its result in the caller's loop, where its progress is shown.
