@@ -87,3 +87,25 @@ def test_what_ships_needs_only_what_it_declares() -> None:
     declared = {"requests", "PIL", "numpy", "filelock", "urllib3"}  # urllib3 comes with requests
     outside = _imports("model_studio") - set(sys.stdlib_module_names) - {"__future__"}
     assert outside <= declared
+
+
+# The checks of a request have an argument for each input of a node; errors have one for each fact.
+_MANY = {"request.py: plan", "inputs.py: plan", "inputs.py: validate_inputs", "errors.py: __init__"}
+
+
+def test_nothing_else_takes_more_than_five_arguments() -> None:
+    for folder in ("model_studio", "comfyui", "nodes", "routes"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    names = {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+                    assert len(names - {"self", "cls"}) <= 5 or f"{path.name}: {node.name}" in _MANY, (path, node.name)
+
+
+def test_states_are_written_by_one_module() -> None:
+    writers = {
+        path.name
+        for path in (ROOT / "model_studio").rglob("*.py")
+        if path.parent.name != "ledger" and "session.update(" in path.read_text("utf-8")
+    }
+    assert writers == {"paid_record.py"}
