@@ -24,7 +24,7 @@ from ..ledger import Entry
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
 # Seconds for which the service has to deny what it should still have, before that counts as lost.
 PATIENCE = 180.0
-BRIEF = 8.0  # the same for what is lost already, or older than LIFETIME by a clock that may be wrong
+BRIEF = 5.0  # the same for what is lost already, or older than LIFETIME by a clock that may be wrong
 
 FirstStep = Literal["send", "resume", "look up", "warn"]
 Continuation = Literal["raise", "send", "replace"]

@@ -87,7 +87,9 @@ class PaidRecord:
         began = self.waiting.clock.now()
         store = StoredPictures(self.session, self.entry, client.clock.now())
         try:
-            return await gallery.fetch(client, drawn, self.waiting, store, self.patience)
+            # The deadline is put off for downloads; what is denied is not waited for any longer than the time-out.
+            patience = min(self.patience, self.waiting.timeout)
+            return await gallery.fetch(client, drawn, self.waiting, store, patience)
         except PictureExpired:
             await self.seen(self.waiting.clock.now() - began)
             raise

@@ -79,8 +79,8 @@ def too_large(host: str, reason: Text) -> PictureRefused:
 def not_public(host: str, address: str) -> PictureRefused:
     return PictureRefused(
         Text(
-            "The host of a picture, {host}, leads to a private address ({address}) from this machine, and what is "
-            "there is not the vendor's.",
+            "The host of a picture, {host}, leads to a private address ({address}) from this machine, and the "
+            "server there is not the vendor's.",
             host=host,
             address=address,
         ),

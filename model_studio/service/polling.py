@@ -30,7 +30,8 @@ class Polling:
         self._waiting = waiting
         self._about = about
         self._answers: dict[str, Answer | None] = dict.fromkeys(patience)
-        self._denied: dict[str, float] = {}  # task id -> since when, by the run's clock, the service denies to know it
+        # Task id -> the first and the last of its denials in a row, by the run's clock.
+        self._denied: dict[str, tuple[float, float]] = {}
 
     @property
     def open(self) -> dict[str, str]:
@@ -51,8 +52,10 @@ class Polling:
 
     def seconds_denied(self, task_id: str) -> float | None:
         """For how long the service has denied to know the task; None: it knows it, or was not asked."""
-        since = self._denied.get(task_id)
-        return None if since is None else self._waiting.clock.now() - since
+        if task_id not in self._denied:
+            return None
+        first, last = self._denied[task_id]
+        return last - first
 
     async def until_ended(self, first_pause: float = 0) -> dict[str, Answer]:
         """The last answer for each id, in order. Raises TaskTimeout, Interrupted."""
@@ -91,7 +94,8 @@ class Polling:
             return
         self._answers[task_id] = answer
         if answer.state == tasks.UNKNOWN:
-            self._denied.setdefault(task_id, self._waiting.clock.now())
+            now = self._waiting.clock.now()
+            self._denied[task_id] = (self._denied.get(task_id, (now, now))[0], now)
         else:
             self._denied.pop(task_id, None)
 

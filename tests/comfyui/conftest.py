@@ -309,7 +309,7 @@ class Lane:
         assert self._comfy
         if seconds and (self._comfy.home / LEDGER).exists():
             with closing(sqlite3.connect(self._comfy.home / LEDGER)) as ledger, ledger:
-                for column in ("created", "updated", "sent"):
+                for column in ("created", "updated", "sent", "missing"):
                     ledger.execute(f"UPDATE requests SET {column} = {column} - ?", [seconds])
 
     def _submit_elsewhere(self, prompt: str) -> None:

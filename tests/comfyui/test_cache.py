@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,7 @@ def submit(new_seed: Callable[[], int]) -> Callable[[Graph], str]:
     return lambda graph: graph.add("ModelStudioSubmitText2Image", prompt="later", seed=new_seed(), **TASK)
 
 
-FAULTS = [("picture_missing", 1), ("picture_truncated", 3)]  # a damaged file is fetched a second time
+FAULTS = [("picture_redirect", 1), ("picture_truncated", 3)]  # a damaged file is fetched a second time
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -57,7 +58,7 @@ def test_a_picture_that_is_missing_comes_with_the_next_run(
 def test_it_is_asked_for_as_long_as_it_is_missing(comfy: ComfyUI, sim: Simulator, graph: Graph) -> None:
     shown = graph.draw("async", n=2)
     for _ in range(3):
-        sim.faults.add("picture_missing", times=1)
+        sim.faults.add("picture_redirect", times=1)
         run = comfy.run(graph)
         assert len(run.images(shown.save)) == 1 and shown.node not in run.cached
     assert len(comfy.run(graph).images(shown.save)) == 2
@@ -84,7 +85,7 @@ def test_without_reuse_a_missing_picture_is_no_reason_to_pay_again(
     }
     graph = new_graph()
     shown = graph.draw("async", n=2)
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     with ComfyUI.start(home=tmp_path, env=env) as comfy:
         assert len(comfy.run(graph).images(shown.save)) == 1
         assert shown.node in comfy.run(graph).cached
@@ -110,7 +111,7 @@ def test_what_hangs_on_an_incomplete_node_runs_once_more_and_is_paid_once(
 ) -> None:
     first = graph.draw("async", n=2)
     second = graph.draw("sync", prompt=[first.node, 1])
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     assert len(comfy.run(graph).images(first.save)) == 1
     assert len(comfy.run(graph).images(first.save)) == 2
     assert {first.node, second.node} <= comfy.run(graph).cached
@@ -120,7 +121,7 @@ def test_what_hangs_on_an_incomplete_node_runs_once_more_and_is_paid_once(
 def test_prompts_that_are_queued_together(comfy: ComfyUI, sim: Simulator, graph: Graph) -> None:
     """A batch count of four with a fixed seed: the second completes it, the others are ComfyUI's."""
     shown = graph.draw("async", n=2)
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     runs = [queued.wait() for queued in [comfy.queue(graph) for _ in range(4)]]
     assert [len(run.images(shown.save)) for run in runs] == [1, 2, 2, 2]
     assert [shown.node in run.cached for run in runs] == [False, False, True, True]
@@ -130,7 +131,7 @@ def test_prompts_that_are_queued_together(comfy: ComfyUI, sim: Simulator, graph:
 def test_a_line_of_a_list_whose_picture_is_missing(comfy: ComfyUI, sim: Simulator, graph: Graph) -> None:
     lines = graph.add("ModelStudioPromptList", prompts="a boat\na cat\na dog")
     shown = graph.draw("async", prompt=[lines, 0], n=2)
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     assert len(comfy.run(graph).images(shown.save)) == 5
     assert len(comfy.run(graph).images(shown.save)) == 6
     assert shown.node in comfy.run(graph).cached
@@ -145,7 +146,7 @@ def test_a_poller_whose_picture_is_missing(
     run = comfy.run(graph)
     ids = [run.text(node) for node in nodes]
     time.sleep(0.5)
-    sim.faults.add("picture_missing", times=1)
+    sim.faults.add("picture_redirect", times=1)
     graph = new_graph()
     poller = graph.add("ModelStudioTaskPoller", task_id=" ".join(ids))
     saved = graph.save(poller)
@@ -157,25 +158,34 @@ def test_a_poller_whose_picture_is_missing(
     assert (created(sim), billed(sim)) == (2, 2)
 
 
-@pytest.mark.parametrize(("fault", "final"), [("task_failed", True), ("unknown", False)])
-def test_a_poller_of_which_a_task_did_not_end_well(
-    comfy: ComfyUI,
-    sim: Simulator,
-    new_graph: Callable[[], Graph],
-    submit: Callable[[Graph], str],
-    fault: str,
-    final: bool,
+def test_a_poller_of_which_a_task_failed(
+    comfy: ComfyUI, sim: Simulator, new_graph: Callable[[], Graph], submit: Callable[[Graph], str]
 ) -> None:
-    """Failed it stays failed; a task that the service does not know may be known again."""
+    """Failed it stays failed."""
     graph = new_graph()
     nodes = [submit(graph), submit(graph)]
-    sim.faults.add(fault, on="create", times=1)
+    sim.faults.add("task_failed", on="create", times=1)
     run = comfy.run(graph)
     graph = new_graph()
     poller = graph.add("ModelStudioTaskPoller", task_id=" ".join(run.text(node) for node in nodes))
     saved = graph.save(poller)
     assert len(comfy.run(graph).images(saved)) == 1
-    assert (poller in comfy.run(graph).cached) == final
+    assert poller in comfy.run(graph).cached
+
+
+def test_a_poller_with_a_task_that_the_service_does_not_know(
+    comfy: ComfyUI, new_graph: Callable[[], Graph], submit: Callable[[Graph], str]
+) -> None:
+    """It may be known another time, such as under another key."""
+    graph = new_graph()
+    node = submit(graph)
+    run = comfy.run(graph)
+    graph = new_graph()
+    poller = graph.add("ModelStudioTaskPoller", task_id=f"{uuid.uuid4()} {run.text(node)}")
+    saved = graph.save(poller)
+    for _ in range(2):
+        run = comfy.run(graph)
+        assert len(run.images(saved)) == 1 and poller not in run.cached
 
 
 def linked(graph: Graph, nodes: list[str]) -> tuple[str, str]:

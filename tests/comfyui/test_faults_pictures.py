@@ -21,9 +21,17 @@ def passes(fault: str, kind: str, **options: Any) -> dict[str, Any]:
     return {"fault": fault, "faults": {kind: {"on": "picture", **options}}, "runs": ends_well(OK, 1, 1)}
 
 
+SENT_AGAIN = r"1 new; An earlier {} of this request can no longer be fetched, so it was sent again\."
+
+
 def fails(fault: str, kind: str, sees: str) -> dict[str, Any]:
-    """The picture cannot be had now; it is paid for, and the next run fetches it."""
-    return {"fault": fault, "faults": {kind: {}}, "runs": [(sees, 1, 1), *ends_well(RESUMED, 1, 1)]}
+    """The picture cannot be fetched now; it is paid for, and the next run fetches it."""
+    return {
+        "fault": fault,
+        "inputs": {"timeout": 10},
+        "faults": {kind: {}},
+        "runs": [(sees, 1, 1), *ends_well(RESUMED, 1, 1)],
+    }
 
 
 def kept(fault: str, kind: str, sees: str) -> dict[str, Any]:
@@ -69,8 +77,12 @@ ROWS: list[dict[str, Any]] = [
         r"PictureRefused: The file of a picture at 127\.0\.0\.1 is too large: .*report.*",
     ),
     # The storage
-    fails("link expired", "picture_expired", r"PictureExpired: The link .* has expired\..*24 hours.*"),
-    fails("picture missing (404)", "picture_missing", r"PictureExpired: The link .* does not work\..*24 hours.*"),
+    passes("link expired, three times", "picture_expired", times=3),
+    passes("picture missing (404), three times", "picture_missing", times=3),
+    fails("link expired", "picture_expired", r"PictureExpired: The link .* has expired\..*asked for again.*"),
+    fails(
+        "picture missing (404)", "picture_missing", r"PictureExpired: The link .* does not work\..*asked for again.*"
+    ),
     fails(
         "redirect to another host", "picture_redirect", r"PictureRefused: .* wants to redirect .*It was not followed.*"
     ),
@@ -83,9 +95,9 @@ ROWS: list[dict[str, Any]] = [
     passes("the picture drips in slowly", "slow_drip", times=1, seconds=4.0),
     # Some of several
     {
-        "fault": "one of two pictures missing",
+        "fault": "one of two pictures redirected",
         "inputs": {"n": 2},
-        "faults": {"picture_missing": {"times": 1}},
+        "faults": {"picture_redirect": {"times": 1}},
         "runs": [
             (r"1 new; 2 pictures were asked for, 1 came\.; A picture was lost: .*", 1, 2),
             *ends_well("2 resumed", 1, 2, "2 from store"),
@@ -95,13 +107,14 @@ ROWS: list[dict[str, Any]] = [
         {
             "fault": f"link expired for good, {mode}",
             "mode": mode,
-            "faults": {"picture_expired": {"times": 2}},
-            "stays": True,
+            "inputs": {"timeout": 10},
+            "faults": {"picture_expired": {}},
+            "later": 25 * 3600,  # by the service's clock alone
+            "aged": 200,  # so that it was denied for minutes
             "runs": [
-                (r"PictureExpired: The link .* has expired\..*", 1, 1),
-                *ends_well(
-                    r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2
-                ),
+                (r"PictureExpired: The link .* has expired\..*asked for again.*", 1, 1),
+                (r"PictureExpired: The link .* has expired\..*Queue again to try once more.*", 1, 1),
+                *ends_well(SENT_AGAIN.format("picture"), 2, 2),
             ],
         }
         for mode in ("sync", "async")
@@ -109,14 +122,13 @@ ROWS: list[dict[str, Any]] = [
     {
         "fault": "link expired, and run again a day later",
         "mode": "async",
+        "inputs": {"timeout": 10},
         "faults": {"picture_expired": {}},
         "later": 25 * 3600,
         "aged": 25 * 3600,
         "runs": [
             (r"PictureExpired: The link .* has expired\..* task id .*", 1, 1),
-            *ends_well(
-                r"1 new; An earlier picture of this request can no longer be fetched, so it was sent anew\.", 2, 2
-            ),
+            *ends_well(SENT_AGAIN.format("picture"), 2, 2),
         ],
     },
     {

@@ -254,7 +254,7 @@ def test_killed(
     assert seen["running"] == [(RESUMED, 3)]
     assert seen["submitting"] == [(f"{RESUMED}; {ADOPTED}", 3)]
     (warning, before), (drawn, after) = seen["calling"]
-    assert warning.startswith("SubmissionUncertain: An earlier run ended while its request was on the way")
+    assert warning.startswith("SubmissionUncertain: An earlier run sent this request, and its answer is not known")
     assert "may have been billed (1 picture, CNY 0.20 at list price)" in warning
     assert (before, drawn, after) == (3, f"1 new; {NO_ANSWER}", 4)
     assert _created(sim) == 4

@@ -18,7 +18,7 @@ TIMEOUT = (
     r"Run again within 24 hours: the task is taken up, and nothing is paid twice\. .* \(.*task id .*\)"
 )
 ANEW = r"1 new; An earlier submission of this request got no answer; it may have been billed too\."
-SENT_ANEW = r"1 new; An earlier {} of this request can no longer be fetched, so it was sent anew\."
+SENT_AGAIN = r"1 new; An earlier {} of this request can no longer be fetched, so it was sent again\."
 ONE_OF_TWO = r"; 2 pictures were asked for, 1 came\."
 OTHER_SIZE = r"; 512\*512 was asked for; the service drew 640\*480\."
 NO_TASK = r"TaskUnknown: The service does not know this task in region cn-beijing\..*"
@@ -106,29 +106,41 @@ ROWS: list[dict[str, Any]] = [
         ],
     },
     {
-        "fault": "UNKNOWN, and known again later",
-        "faults": {"unknown": {"on": "poll", "times": 1}},
-        "runs": [(NO_TASK, 1, 1), *ends_well(RESUMED, 1, 1)],
+        "fault": "UNKNOWN, and known again a moment later",
+        "faults": {"unknown": {"on": "poll", "times": 2}},
+        "runs": ends_well(OK, 1, 1),
+    },
+    {
+        "fault": "UNKNOWN, and known again by the next run",
+        "inputs": {"timeout": 10},
+        "faults": {"unknown": {"on": "poll"}},
+        "runs": [(TIMEOUT.format("UNKNOWN"), 1, 1), *ends_well(RESUMED, 1, 1)],
     },
     {
         "fault": "UNKNOWN for ever",
+        "inputs": {"timeout": 10},
         "faults": {"unknown": {"times": 1}},
-        "runs": [(NO_TASK, 1, 0), *ends_well(SENT_ANEW.format("task"), 2, 1)],
+        "aged": 200,  # so that it was denied for minutes
+        "runs": [
+            (TIMEOUT.format("UNKNOWN"), 1, 0),
+            (NO_TASK + "Queue again to try once more.*", 1, 0),
+            *ends_well(SENT_AGAIN.format("task"), 2, 1),
+        ],
     },
     {
         "fault": "time-out, and the service's clock jumps by a day",
         "inputs": {"timeout": 10},
         "faults": {"stuck_running": {"on": "poll"}},
         "later": 25 * 3600,
-        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (NO_TASK, 1, 1), *ends_well(SENT_ANEW.format("task"), 2, 2)],
+        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (TIMEOUT.format("UNKNOWN"), 1, 1)],
     },
     {
         "fault": "time-out, run again a day later",
-        "inputs": {"timeout": 10},
+        "inputs": {"timeout": 15},
         "faults": {"stuck_running": {"on": "poll"}},
         "later": 25 * 3600,
         "aged": 25 * 3600,
-        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), *ends_well(SENT_ANEW.format("task"), 2, 2)],
+        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), *ends_well(SENT_AGAIN.format("task"), 2, 2)],
     },
     # What was drawn. No entry for a failed picture is documented for sync answers, so nobody can say why it failed.
     drawn("one of two pictures failed", "sync", "partial_success", 1, ONE_OF_TWO),
@@ -156,7 +168,7 @@ ROWS: list[dict[str, Any]] = [
                 (told, 2, 1),
             ],
         }
-        for mode, told in (("sync", ANEW), ("async", SENT_ANEW.format("task")))
+        for mode, told in (("sync", ANEW), ("async", SENT_AGAIN.format("task")))
     ),
     *(
         {
@@ -173,7 +185,7 @@ ROWS: list[dict[str, Any]] = [
                 (told, 2, 1),
             ],
         }
-        for mode, told in (("sync", ANEW), ("async", SENT_ANEW.format("task")))
+        for mode, told in (("sync", ANEW), ("async", SENT_AGAIN.format("task")))
     ),
 ]
 for row in ROWS:

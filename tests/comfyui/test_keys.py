@@ -37,7 +37,7 @@ def everything_tried(comfy: ComfyUI, sim: Simulator, new_graph: Any, new_seed: A
         if fault:
             sim.faults.add(fault, **options)
         graph = new_graph()
-        node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL)
+        node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), timeout=10, **SMALL)
         graph.save(node)
         graph.add("PreviewImage", images=[node, 0])
         graph.show(node, 2)
