@@ -81,6 +81,8 @@ class Collecting:
                 await self._settle(answer, task_id)
             record = self._known[task_id]
             fetched = await record.fetch(self._client, record.entry.drawn)
+            if lookup.is_other_size(record.entry, fetched.pictures):
+                raise await _contradicted(record)
         except ModelStudioError as error:
             collection.errors.append(error.with_ids(task_id=task_id))
             return
@@ -135,16 +137,7 @@ class Collecting:
         record = self._record(await self._session.found(asked, task_id))
         self._known[task_id] = record
         if lookup.contradicts(record.entry, answer):
-            await record.contradicted()
-            anothers = TaskUnknown(
-                Text(
-                    "The task that was found in the account's list after its answer was lost belongs to another "
-                    "request."
-                ),
-                Text("The request may have been billed all the same. Queue the node that submitted it again."),
-            )
-            anothers.failed_tasks = (task_id,)
-            raise anothers
+            raise await _contradicted(record)
         if error:
             await record.failed()
             raise error
@@ -155,6 +148,17 @@ class Collecting:
         for error in collection.errors if collection.pictures else collection.errors[:1]:
             if error.task_id and self._is_ours(error.task_id):
                 self._known[error.task_id].tell_of(error)
+
+
+async def _contradicted(record: PaidRecord) -> TaskUnknown:
+    """The error for an adopted task that turns out to be another's."""
+    error = TaskUnknown(
+        Text("The task that was found in the account's list after its answer was lost belongs to another request."),
+        Text("The request may have been billed all the same. Queue the node that submitted it again."),
+    )
+    error.failed_tasks = (record.entry.task_id or "",)
+    await record.contradicted()
+    return error
 
 
 def _is_final(error: ModelStudioError) -> bool:

@@ -193,6 +193,7 @@ async def _checked(paid: PaidRequest, answer: TaskAnswer | ServiceError) -> Task
     """An answer about the task, unless it tells of a failure. Raises ModelStudioError."""
     task_id = paid.entry.task_id or ""
     if isinstance(answer, ServiceError):
+        paid.tell_of(answer)
         raise answer.with_ids(task_id=task_id)
     if error := tasks.failure(answer, task_id, paid.client.host.region):
         if answer.state == tasks.UNKNOWN:

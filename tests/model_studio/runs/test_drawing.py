@@ -307,6 +307,20 @@ def test_an_old_picture_that_is_kept_but_cannot_be_opened_is_not_bought_again(
     assert len(creations(sim)) == 1
 
 
+def test_an_old_task_about_which_the_service_refuses_to_answer_blocks_no_request(
+    generate: Generate, sim: Simulator, studio: Studio
+) -> None:
+    sim.faults.add("stuck_running", on="poll")
+    with pytest.raises(errors.TaskTimeout):
+        generate()
+    days_later(studio, sim, 2)
+    sim.faults.clear()
+    sim.faults.add("arrears", on="poll", code="AccessDenied", times=2)
+    with pytest.raises(errors.AccessDenied, match="Queue again to try once more"):
+        generate()
+    assert generate().info["source"] == "new"
+
+
 @pytest.mark.parametrize("fault", ["picture_500", "picture_redirect", "picture_html"])
 def test_old_pictures_that_cannot_be_had_block_no_request(
     generate: Generate, sim: Simulator, studio: Studio, fault: str

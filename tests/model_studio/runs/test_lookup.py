@@ -227,13 +227,15 @@ def test_two_lost_submissions_of_one_request_are_no_rivals(generate: Generate, s
     assert same(generate(), sim) and billed(sim) == 1
 
 
-async def left_while_sending(studio: Studio, sim: Simulator, waiting: Waiting, model: str) -> Result:
+def left_while_sending(studio: Studio, model: str) -> Result:
     """Another node of the graph fails while the request is under way."""
-    run = asyncio.create_task(studio._generate(ask(model), waiting))
-    while not creations(sim):
-        await asyncio.sleep(0.005)
-    waiting.leave(canceled=False)
-    return await run
+
+    def show(text: str, fraction: float) -> None:
+        if text.startswith(("submitting", "running")):  # the next byte goes out
+            waiting.leave(canceled=False)
+
+    waiting = Waiting(30, show=show)
+    return asyncio.run(studio._generate(ask(model), waiting))
 
 
 def test_an_uncertain_end_that_nobody_heard_is_told_by_the_next_run(
@@ -241,7 +243,7 @@ def test_an_uncertain_end_that_nobody_heard_is_told_by_the_next_run(
 ) -> None:
     sim.faults.add("http_504", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain):
-        asyncio.run(left_while_sending(studio, sim, Waiting(30), SYNC))
+        left_while_sending(studio, SYNC)
     with pytest.raises(errors.SubmissionUncertain, match="its answer is not known"):
         generate(SYNC)
     assert len(creations(sim)) == 1
@@ -353,3 +355,16 @@ def test_pictures_of_another_size_are_not_kept(
         generate(WAN26, prompt="a DOG")
     assert [entry.files for entry in studio.ledger.recent(10)] == [{}, {}]
     assert generate(WAN26, prompt="a DOG").info["source"] == "new"
+
+
+def test_a_task_poller_drops_them_too(other_machine: Studio, studio: Studio, sim: Simulator, clock: Any) -> None:
+    sim.faults.add("other_size", times=1, size="960*960")
+    draw_elsewhere(other_machine, clock)
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    request = ask(WAN26, prompt="a DOG", call_mode="async")
+    task_id, _ = asyncio.run(studio._submit(request, Waiting(300, clock=clock)))
+    with pytest.raises(errors.TaskUnknown, match="belongs to another"):
+        asyncio.run(studio._collect([task_id], "auto", Waiting(300, clock=clock)))
+    with pytest.raises(errors.SubmissionUncertain):
+        asyncio.run(studio._submit(request, Waiting(300, clock=clock)))
+    assert asyncio.run(studio._submit(request, Waiting(300, clock=clock)))[0] != task_id
