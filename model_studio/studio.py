@@ -35,7 +35,7 @@ from .service.clock import ServiceClock
 from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
-from .threads import file_work, in_time
+from .threads import file_work, in_time, start
 from .waiting import Waiting
 from .words import Text
 
@@ -112,7 +112,7 @@ class Studio:
 
     async def region_of(self, region: str, waiting: Waiting) -> str:
         """`region` for a run, whose user may cancel it. Raises InvalidRequest, ConfigurationError, Interrupted."""
-        return await self._background.attend(lambda own: own.outlast(file_work(self.region, region)), waiting)
+        return await self._background.attend(lambda own: own.outlast(start(self.region, region)), waiting)
 
     async def generate(self, request: ImageRequest, waiting: Waiting) -> Result:
         """Draws what was asked for, or finds it in the ledger, and brings it here.
@@ -256,9 +256,9 @@ class Studio:
         return LedgerSession(self.ledger, rules, waiting)
 
     async def _client(self, region: str) -> Client:
-        host, key = await asyncio.wrap_future(file_work(self._account, region))
+        host, key = await asyncio.wrap_future(start(self._account, region))
         queries = self._pacer.queries(_key_digest(key), settings.pace(self._environ).limits_queries)
-        clock = self._clocks.setdefault(host.base_url, ServiceClock(self.ledger.now))
+        clock = self._clocks.setdefault(host.base_url, ServiceClock(lambda: self.ledger.now()))
         return Client(host, key, self._exchange, clock, queries)
 
     def _account(self, region: str) -> tuple[ApiHost, ApiKey]:

@@ -88,7 +88,8 @@ class Ledger:
         self.store = Store(folder / "pictures")
         self.database = Database(folder)
         self.now = now
-        self.warned: dict[tuple[str, State], float] = {}  # (name, bad end) that this process warned of, and when
+        # (name, bad end) of which this process warned -> when, by the monotonic clock.
+        self.warned: dict[tuple[str, State], float] = {}
 
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""

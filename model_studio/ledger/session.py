@@ -208,10 +208,8 @@ class LedgerSession:
         Written down once that has surely happened: should this process be killed in between, the next warns again. A
         record that failed, such as one that a new request took the place of, stays what it is.
         """
-        now = self.ledger.now()
-        before = self.warned_at(entry, state)
-        if before is None or before > now:  # the first time counts, unless the clock was set back
-            self.ledger.warned[entry.name, state] = now
+        if (self.seconds_since_warning(entry, state) or 0) <= 0:  # the first time counts, unless the clock was set back
+            self.ledger.warned[entry.name, state] = time.monotonic()
         if entry.id is not None and entry.state != FAILED:
             start(_mark_warned, self.ledger, entry, state)
 
@@ -220,9 +218,14 @@ class LedgerSession:
         for state in (UNCERTAIN, LOST):
             self.ledger.warned.pop((entry.name, state), None)
 
-    def warned_at(self, entry: Entry, state: State) -> float | None:
-        """When the user was warned of this bad end, in seconds since 1970; None: not, as far as is known."""
-        return self.ledger.warned.get((entry.name, state), entry.updated if entry.state == state else None)
+    def seconds_since_warning(self, entry: Entry, state: State) -> float | None:
+        """For how long the user has been warned of this bad end; None: not, as far as is known.
+
+        Below 0 where another process warned, and the clock was set back since.
+        """
+        if warned := self.ledger.warned.get((entry.name, state)):
+            return time.monotonic() - warned
+        return self.ledger.now() - entry.updated if entry.state == state else None
 
     async def give_back(self, entry: Entry) -> Entry:
         """The record without the task and the pictures that were found for it and are another's.

@@ -80,7 +80,7 @@ class Collecting:
             if answer is not None:
                 await self._settle(answer, task_id)
             record = self._known[task_id]
-            fetched = await record.fetch(self._client, record.entry.drawn)
+            fetched = await record.fetch(record.entry.drawn)
             if lookup.is_other_size(record.entry, fetched.pictures):
                 raise await _contradicted(record)
         except ModelStudioError as error:
@@ -102,9 +102,12 @@ class Collecting:
         except DeadlinePassed:
             raise tasks.timeout(dict.fromkeys(task_ids, ""), self._waiting.elapsed, "") from None
         self._known = {task_id: self._record(entry) for task_id, entry in records.items()}
+        for task_id, record in self._known.items():
+            if not self._is_stored(task_id):
+                await record.find_age()
 
     def _record(self, entry: Entry) -> PaidRecord:
-        return PaidRecord(entry, self._session, self._waiting)
+        return PaidRecord(entry, self._session, self._client, self._waiting)
 
     def _is_stored(self, task_id: str) -> bool:
         return self._session.rules.reuse and task_id in self._known and self._known[task_id].entry.is_stored

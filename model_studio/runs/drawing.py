@@ -70,7 +70,7 @@ async def submit(paid: PaidRequest) -> str:
 
 async def _resume(paid: PaidRequest, earlier: Entry) -> Drawing | None:
     """What an earlier run paid for; None where the request may be sent. Raises ModelStudioError, Interrupted."""
-    paid.take_up(earlier)
+    await paid.take_up(earlier)
     if not await _has_answer(paid):
         return None
     consented = paid.has_consent("lost")
@@ -81,7 +81,7 @@ async def _resume(paid: PaidRequest, earlier: Entry) -> Drawing | None:
             return await _fetch(paid, paid.entry.drawn, info.STORED)
         return await _finish(paid, await _await_task(paid, 0), info.RESUMED)
     except ModelStudioError as error:
-        what_next = leftovers.after(paid.entry, error, consented, paid.now)
+        what_next = leftovers.after(paid.entry, error, consented, paid.old)
         if what_next == "raise":
             raise
         if what_next == "replace":
@@ -109,12 +109,12 @@ async def _has_answer(paid: PaidRequest) -> bool:
 
 async def _has_usable_task(paid: PaidRequest, earlier: Entry) -> bool:
     """For Submit; False: a new task may be made. Raises ModelStudioError, Interrupted."""
-    paid.take_up(earlier)
+    await paid.take_up(earlier)
     if not await _has_answer(paid):
         return False
     if paid.entry.task_id is None:  # a sync call, whose pictures stay what they are
         return False
-    if paid.entry.is_stored or not (paid.has_consent("lost") or leftovers.is_old(paid.entry, paid.now)):
+    if paid.entry.is_stored or not (paid.has_consent("lost") or paid.old):
         return True
     try:
         await _checked(paid, (await _polling(paid).until_known())[paid.entry.task_id])
@@ -229,7 +229,7 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     drawing_seconds = paid.waiting.elapsed
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
     try:
-        fetched = await paid.fetch(paid.client, drawn)
+        fetched = await paid.fetch(drawn)
     except ModelStudioError as error:
         paid.tell_of(error)
         raise error.with_ids(request_id=paid.entry.request_id, task_id=paid.entry.task_id) from None

@@ -1,7 +1,8 @@
 """What an earlier request left, and what that allows: decided here and nowhere else.
 
 Pure functions of the record, the trouble and the time; tests/model_studio/runs/test_leftovers.py has the cases as a
-table. `consented`: whether the user was told of the request's bad end, and queued this run after that.
+table. `consented`: whether the user was told of the request's bad end, and queued this run after that. `old`: whether
+the service may have forgotten it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..ledger import Entry
 LIFETIME = 24 * 3600.0  # seconds in which the service knows a task and keeps its pictures (specification)
 # Seconds for which the service has to deny what it should still have, before that counts as lost.
 PATIENCE = 180.0
-BRIEF = 5.0  # the same for what is lost already, or older than LIFETIME by a clock that may be wrong
+BRIEF = 5.0  # the same for what is lost already or old, since one replica of the service may lag
 
 FirstStep = Literal["send", "resume", "look up", "warn"]
 Continuation = Literal["raise", "send", "replace"]
@@ -49,7 +50,7 @@ def unanswered(consented: bool) -> Literal["send", "warn"]:
     return "send" if consented else "warn"
 
 
-def after(record: Entry, error: ModelStudioError, consented: bool, now: float) -> Continuation:
+def after(record: Entry, error: ModelStudioError, consented: bool, old: bool) -> Continuation:
     """What to do when resuming a request ended with an error.
 
     raise    the user is told, and nothing is sent
@@ -61,27 +62,27 @@ def after(record: Entry, error: ModelStudioError, consented: bool, now: float) -
     if isinstance(error, PictureUnreadable):  # its bytes are kept
         return "raise"
     if isinstance(error, TaskUnknown | NoPictures | PictureExpired):
-        return "replace" if consented or is_old(record, now) else "raise"
-    blocked = is_old(record, now) and isinstance(error, PictureError | ServiceError)
+        return "replace" if consented or old else "raise"
+    blocked = old and isinstance(error, PictureError | ServiceError)
     return "replace" if blocked and consented else "raise"
 
 
 def is_old(record: Entry, now: float) -> bool:
-    """Whether the service may have forgotten it, as far as this machine's clock is right."""
+    """`now`: by the clock that dated the record."""
     return record.sent + LIFETIME <= now
 
 
-def patience(record: Entry, consented: bool, now: float) -> float:
+def patience(record: Entry, consented: bool, old: bool, now: float) -> float:
     """Seconds for which to ask again about a task or link that the service denies."""
-    if consented or is_old(record, now):
+    if consented or old:
         return BRIEF
     denied_for = 0.0 if record.missing is None else max(now - record.missing, 0.0)
     return max(PATIENCE - denied_for, BRIEF)
 
 
-def is_lost(record: Entry, error: ModelStudioError, now: float) -> bool:
+def is_lost(record: Entry, error: ModelStudioError, old: bool, now: float) -> bool:
     """Whether an error is the bad end of which the user is to be told, rather than a trouble that may pass."""
-    if is_old(record, now):
+    if old:
         return isinstance(error, PictureError | ServiceError | TaskUnknown | NoPictures)
     if isinstance(error, NoPictures):  # the service's last word
         return record.state != "failed"

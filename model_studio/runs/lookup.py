@@ -96,12 +96,13 @@ def note(record: Entry) -> Text:
 
 async def _candidates(paid: PaidRequest) -> list[str]:
     """Ids of tasks that no record has, of the model, made about when the submission was sent."""
-    asked, elapsed = paid.entry.asked, paid.now - paid.entry.sent
+    ours = paid.session.ledger.now()
+    asked, elapsed = paid.entry.asked, ours - paid.entry.sent
     ids: list[str] = []
     for number in range(1, MAX_PAGES + 1):
         page = await paid.client.listed(asked.model or "", number, paid.waiting)
         # The service's clock, and ours only for the seconds that have passed: neither needs to be right.
-        sent = (page.now or paid.now) - elapsed
+        sent = (page.now or ours) - elapsed
         made_then = [task.task_id for task in page.tasks if sent - BEFORE <= task.made <= sent + AFTER]
         known = await paid.session.by_tasks(made_then)
         ids += [task_id for task_id in made_then if is_id(task_id) and task_id not in known]

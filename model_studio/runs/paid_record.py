@@ -5,6 +5,7 @@ Which state may follow which is declared in ledger/states.py.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 from ..errors import ModelStudioError, NoPictures, PictureExpired, TaskUnknown
@@ -21,20 +22,33 @@ BadEnd = Literal["uncertain", "lost"]
 
 
 class PaidRecord:
-    """`entry`: the record as it is now; `session`: the ledger it is written to; `waiting`: the run that has it."""
+    """`entry`: the record as it is now; `session`: the ledger it is written to; `client`: asks the service about it;
+    `waiting`: the run that has it; `old`: whether the service may have forgotten it.
+    """
 
-    def __init__(self, entry: Entry, session: LedgerSession, waiting: Waiting) -> None:
+    def __init__(self, entry: Entry, session: LedgerSession, client: Client, waiting: Waiting) -> None:
         self.entry = entry
         self.session = session
+        self.client = client
         self.waiting = waiting
+        self.old = False
 
     @property
     def now(self) -> float:
-        return self.session.ledger.now()
+        """Seconds since 1970, by the service's clock where that is known: ours may be set at any time."""
+        heard = self.client.clock.now()
+        return self.session.ledger.now() if heard is None else heard
+
+    async def find_age(self) -> None:
+        """Old is what this machine's clock and the service's say to be so. Raises ConnectionFailed, Interrupted."""
+        self.old = leftovers.is_old(self.entry, self.session.ledger.now())
+        if self.old:
+            now = await self.client.time(self.waiting)
+            self.old = now is not None and leftovers.is_old(self.entry, now)
 
     async def submitted(self, answer: TaskAnswer) -> None:
         """The service made a task of it."""
-        await self._become("submitted", task_id=answer.task_id, request_id=answer.request_id)
+        await self._become("submitted", task_id=answer.task_id, request_id=answer.request_id, sent=self.now)
 
     async def adopted(self, task_id: str) -> bool:
         """Whether this task of the account's list is now its own; False: another record has it."""
@@ -48,6 +62,8 @@ class PaidRecord:
         if answer.drawn.links:
             billed = len(answer.drawn.links) if self.entry.asked.fingerprint else 0
             values = {"drawn": answer.drawn, "times": answer.times, "billed": billed, "request_id": request_id}
+            if self.entry.state == "sending":  # a sync call
+                values["sent"] = self.now
             await self._become("drawn", missing=None, **values)
         elif answer.drawn.failures:
             await self._become("failed", billed=0, request_id=request_id)
@@ -74,7 +90,7 @@ class PaidRecord:
 
     async def restored(self) -> None:
         """It could be fetched after all."""
-        if self.entry.missing is not None or self.session.warned_at(self.entry, "lost"):
+        if self.entry.missing is not None or self.session.seconds_since_warning(self.entry, "lost") is not None:
             self.session.forget_warnings(self.entry)
             await self._become("drawn", missing=None)
 
@@ -82,14 +98,20 @@ class PaidRecord:
         """The task that was found for it is somebody else's, and is known as such from now on."""
         self.entry = await self.session.give_back(self.entry)
 
-    async def fetch(self, client: Client, drawn: Drawn) -> Fetched:
+    async def fetch(self, drawn: Drawn) -> Fetched:
         """Its pictures. Raises as `gallery.fetch`."""
+        if self.entry.is_stored:  # then nothing is asked of the service, unless files are damaged
+            with contextlib.suppress(PictureExpired):
+                return await self._fetch(drawn, 0.0)
+            await self.find_age()
+        # The deadline is put off for downloads; what is denied is not waited for any longer than the time-out.
+        return await self._fetch(drawn, min(self.patience, self.waiting.timeout))
+
+    async def _fetch(self, drawn: Drawn, patience: float) -> Fetched:
         began = self.waiting.clock.now()
-        store = StoredPictures(self.session, self.entry, client.clock.now())
+        store = StoredPictures(self.session, self.entry, self.client.clock.now())
         try:
-            # The deadline is put off for downloads; what is denied is not waited for any longer than the time-out.
-            patience = min(self.patience, self.waiting.timeout)
-            return await gallery.fetch(client, drawn, self.waiting, store, patience)
+            return await gallery.fetch(self.client, drawn, self.waiting, store, patience)
         except PictureExpired:
             await self.seen(self.waiting.clock.now() - began)
             raise
@@ -97,18 +119,17 @@ class PaidRecord:
     @property
     def patience(self) -> float:
         """Seconds for which to ask again, should the service deny its task or picture."""
-        return leftovers.patience(self.entry, self.has_consent("lost"), self.now)
+        return leftovers.patience(self.entry, self.has_consent("lost"), self.old, self.now)
 
     def is_final(self, fetched: Fetched) -> bool:
         """Whether another run would bring no more than this."""
-        kept = self.session.rules.reuse and not leftovers.is_old(self.entry, self.now)
+        kept = self.session.rules.reuse and not self.old
         return not (fetched.may_come and kept)
 
     def has_consent(self, bad_end: BadEnd) -> bool:
         """Whether the user was told of this end before they queued this run."""
-        warned = self.session.warned_at(self.entry, bad_end)
-        queued = self.now - self.waiting.origin.seconds_ago  # by the clock by which warnings are dated
-        return warned is not None and warned < queued
+        warned, queued = self.session.seconds_since_warning(self.entry, bad_end), self.waiting.origin.seconds_ago
+        return warned is not None and 0 <= queued < warned  # below 0: the clock was set back meanwhile
 
     def warn(self, bad_end: BadEnd) -> None:
         """The user is about to read of this end. Where nobody is there to read it, the next run tells it."""
@@ -117,7 +138,7 @@ class PaidRecord:
 
     def tell_of(self, error: ModelStudioError) -> None:
         """Adds to an error what becomes of the request."""
-        lost = leftovers.is_lost(self.entry, error, self.now)
+        lost = leftovers.is_lost(self.entry, error, self.old, self.now)
         if self.entry.task_id and (lost or (isinstance(error, NoPictures) and self.entry.state == "failed")):
             error.failed_tasks = (self.entry.task_id,)
         if lost:

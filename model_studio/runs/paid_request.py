@@ -49,7 +49,6 @@ class PaidRequest(PaidRecord):
 
     def __init__(self, request: ImageRequest, access: Access, session: LedgerSession, waiting: Waiting) -> None:
         self.request = request
-        self.client = access.client
         self.gate = access.gate
         self.resends = Resends(access.gate, waiting)
         self.fingerprint = fingerprint(access.client.host, access.account, request)
@@ -68,7 +67,8 @@ class PaidRequest(PaidRecord):
             is_task=request.endpoint.is_async,
             price=request.price,
         )
-        super().__init__(new_entry(self._asked, "sending", session.ledger.now()), session, waiting)
+        fresh = new_entry(self._asked, "sending", session.ledger.now())
+        super().__init__(fresh, session, access.client, waiting)
         self._superseded: PaidRecord | None = None
         self._notes: list[Text] = []
 
@@ -76,13 +76,16 @@ class PaidRequest(PaidRecord):
     def notes(self) -> list[Text]:
         return [*self._notes, *self.session.notes]
 
-    def take_up(self, entry: Entry) -> None:
-        """Goes on with what an earlier run wrote down."""
+    async def take_up(self, entry: Entry) -> None:
+        """Goes on with what an earlier run wrote down. Raises ConnectionFailed, Interrupted."""
         self.entry = entry
+        if not entry.is_stored:
+            await self.find_age()
 
     def renew(self) -> None:
         """The next request that is sent has a record of its own."""
-        self.entry = new_entry(self._asked, "sending", self.now)
+        self.entry = new_entry(self._asked, "sending", self.session.ledger.now())
+        self.old = False
 
     # Called by the client for each time that the request is sent.
 
@@ -114,7 +117,7 @@ class PaidRequest(PaidRecord):
 
     def supersede(self, what: Text) -> None:
         """A new request takes the place of this one, as soon as it is accepted (see retire)."""
-        self._superseded = PaidRecord(self.entry, self.session, self.waiting)
+        self._superseded = PaidRecord(self.entry, self.session, self.client, self.waiting)
         self._notes.append(
             Text("An earlier {what} of this request can no longer be fetched, so it was sent again.", what=what)
         )

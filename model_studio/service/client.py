@@ -6,7 +6,6 @@ time-out, a broken line, a page with a status of 500 and above) may have been ac
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -136,13 +135,17 @@ class Client:
         return read_page(answer.json or {}, model_id, page, now=http_date(answer.headers.get("Date", "")))
 
     async def time(self, waiting: Waiting) -> float | None:
-        """The service's, in seconds since 1970, for which it may be asked once, which is free; None: it does not tell.
+        """The service's, in seconds since 1970, for which it may be asked, which is free; None: it does not tell.
 
-        Raises Interrupted.
+        Raises ConnectionFailed, Interrupted.
         """
         if self.clock.now() is None:
-            with contextlib.suppress(ServiceError, ConnectionFailed):
-                await self.ask_once(str(uuid.uuid4()), SHORT, waiting)
+            try:
+                await self.task(str(uuid.uuid4()), waiting)
+            except ServiceError:  # whatever it says, it says when
+                pass
+            except DeadlinePassed as passed:
+                raise self._unreachable(passed.trouble or Text("no answer in time")) from None
         return self.clock.now()
 
     async def cancel(self, task_id: str, waiting: Waiting) -> bool:
@@ -237,8 +240,10 @@ class Client:
         return replace(call, headers={**call.headers, "X-DashScope-Async": "enable"})
 
     def _read(self, answer: Answer) -> Reading:
-        self.clock.hear(http_date(answer.headers.get("Date", "")))
-        return reading.read(answer, self.host, self.key)
+        read = reading.read(answer, self.host, self.key)
+        if isinstance(read.verdict, ServiceError) or read.verdict == "good":  # not something on the way to it
+            self.clock.hear(http_date(answer.headers.get("Date", "")))
+        return read
 
     async def _send(self, call: Call, waiting: Waiting) -> Answer:
         """Sends a creating request once. Raises ConnectionFailed where nothing was sent, SubmissionUncertain."""

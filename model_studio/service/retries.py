@@ -31,7 +31,19 @@ class Resends:
         self._first_refused: float | None = None  # when a limit began to refuse it
 
     async def turn(self) -> None:
-        """Waits until the next try may be sent; no time-out runs meanwhile. Raises Interrupted."""
+        """Waits until the next try may be sent; no time-out runs meanwhile.
+
+        Raises Throttled where the service has asked to wait for longer than the run has time, and Interrupted.
+        """
+        pause = self.gate.pause_left(self._waiting.clock.now())
+        if pause > max(self._waiting.timeout, LONGEST_PAUSE_PER_MINUTE):
+            raise Throttled(
+                Text(
+                    "The service takes no requests of this model for now: it asks to wait {time}.", time=in_words(pause)
+                ),
+                Text("Nothing was sent. Run again then."),
+                retryable=True,
+            )
         self._turn = await self.gate.turn(self._waiting)
 
     def accepted(self, answer: Answer) -> None:

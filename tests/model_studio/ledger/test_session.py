@@ -134,9 +134,9 @@ def test_what_the_user_was_warned_of_is_written_a_moment_later(
 ) -> None:
     monkeypatch.setattr(session_module, "WARNED_AFTER", 0)
     entry = wait(session.begin(ORDER, None))
-    assert session.warned_at(entry, UNCERTAIN) is None
+    assert session.seconds_since_warning(entry, UNCERTAIN) is None
     session.warn(entry, UNCERTAIN)
-    assert session.warned_at(entry, UNCERTAIN) is not None
+    assert session.seconds_since_warning(entry, UNCERTAIN) is not None
     end = time.monotonic() + 20
     while session.ledger.recent(1)[0].state != UNCERTAIN:
         assert time.monotonic() < end
@@ -149,7 +149,7 @@ def test_a_record_that_failed_stays_that(session: LedgerSession, monkeypatch: py
     monkeypatch.setattr(session_module, "start", lambda *args: started.append(args))
     entry = wait(session.update(wait(session.begin(ORDER, None)), state=FAILED))
     session.warn(entry, LOST)
-    assert session.warned_at(entry, LOST) is not None and started == []
+    assert session.seconds_since_warning(entry, LOST) is not None and started == []
 
 
 # Without one

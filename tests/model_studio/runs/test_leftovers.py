@@ -18,7 +18,6 @@ from model_studio.service.answers import Drawn
 from model_studio.words import Text
 
 NOW = 1_800_000_000.0
-OLD = NOW - LIFETIME
 LINKS = Drawn(links=("https://host.aliyuncs.com/a.png",))
 
 
@@ -58,51 +57,56 @@ LATER = (errors.TaskTimeout, errors.ConnectionFailed, errors.PictureUnreadable)
 
 
 @pytest.mark.parametrize(
-    ("sent", "kinds", "consented", "expected"),
+    ("old", "kinds", "consented", "expected"),
     [
-        (NOW - 60, GONE, False, "raise"),  # a user has to know first
-        (NOW - 60, GONE, True, "replace"),
-        (OLD, GONE, False, "replace"),  # nothing else could be
-        (OLD, GONE, True, "replace"),
-        (NOW - 60, TROUBLE, False, "raise"),
-        (NOW - 60, TROUBLE, True, "raise"),  # the service keeps it
-        (OLD, TROUBLE, False, "raise"),
-        (OLD, TROUBLE, True, "replace"),
-        (NOW - 60, LATER, True, "raise"),
-        (OLD, LATER, True, "raise"),
+        (False, GONE, False, "raise"),  # a user has to know first
+        (False, GONE, True, "replace"),
+        (True, GONE, False, "replace"),  # nothing else could be
+        (True, GONE, True, "replace"),
+        (False, TROUBLE, False, "raise"),
+        (False, TROUBLE, True, "raise"),  # the service keeps it
+        (True, TROUBLE, False, "raise"),
+        (True, TROUBLE, True, "replace"),
+        (False, LATER, True, "raise"),
+        (True, LATER, True, "raise"),
     ],
 )
-def test_after_an_error(sent: float, kinds: tuple[type[ModelStudioError], ...], consented: bool, expected: str) -> None:
+def test_after_an_error(old: bool, kinds: tuple[type[ModelStudioError], ...], consented: bool, expected: str) -> None:
     for kind in kinds:
-        assert leftovers.after(record(sent=sent), error(kind), consented, NOW) == expected, kind
+        assert leftovers.after(record(), error(kind), consented, old) == expected, kind
 
 
 @pytest.mark.parametrize("consented", [False, True])
 def test_what_ended_unpaid_is_sent_again_only_if_nothing_is_wrong_with_it(consented: bool) -> None:
     failed = record("failed")
     for kind in (errors.TaskCanceled, errors.Throttled):
-        assert leftovers.after(failed, error(kind), consented, NOW) == "send"
+        assert leftovers.after(failed, error(kind), consented, False) == "send"
     for kind in (errors.ContentRefused, errors.ServiceFault, errors.NoPictures):
-        assert leftovers.after(failed, error(kind), consented, NOW) == "raise"
+        assert leftovers.after(failed, error(kind), consented, False) == "raise"
 
 
 def test_a_denial_counts_after_minutes_only() -> None:
     denied = record(missing=NOW - PATIENCE + 1)
     for kind in (errors.TaskUnknown, errors.PictureExpired):
-        assert not leftovers.is_lost(record(), error(kind), NOW)
-        assert not leftovers.is_lost(denied, error(kind), NOW)
-        assert leftovers.is_lost(denied, error(kind), NOW + 1)
-        assert leftovers.is_lost(record(sent=OLD), error(kind), NOW)
-    assert leftovers.is_lost(record(), error(errors.NoPictures), NOW)
-    assert not leftovers.is_lost(record("failed"), error(errors.NoPictures), NOW)
+        assert not leftovers.is_lost(record(), error(kind), False, NOW)
+        assert not leftovers.is_lost(denied, error(kind), False, NOW)
+        assert leftovers.is_lost(denied, error(kind), False, NOW + 1)
+        assert leftovers.is_lost(record(), error(kind), True, NOW)
+    assert leftovers.is_lost(record(), error(errors.NoPictures), False, NOW)
+    assert not leftovers.is_lost(record("failed"), error(errors.NoPictures), False, NOW)
     for kind in TROUBLE:
-        assert not leftovers.is_lost(denied, error(kind), NOW + 1)
-        assert leftovers.is_lost(record(sent=OLD), error(kind), NOW)
+        assert not leftovers.is_lost(denied, error(kind), False, NOW + 1)
+        assert leftovers.is_lost(record(), error(kind), True, NOW)
 
 
-@given(missing=st.none() | st.floats(-1e6, 1e6), sent=st.floats(-1e6, 1e6), consented=st.booleans())
-def test_patience_is_bounded_whatever_the_clock_says(missing: float | None, sent: float, consented: bool) -> None:
-    found = record(sent=NOW + sent, missing=None if missing is None else NOW + missing)
-    assert BRIEF <= leftovers.patience(found, consented, NOW) <= PATIENCE
-    if consented or leftovers.is_old(found, NOW):
-        assert leftovers.patience(found, consented, NOW) == BRIEF
+@given(missing=st.none() | st.floats(-1e6, 1e6), consented=st.booleans(), old=st.booleans())
+def test_patience_is_bounded_whatever_the_clock_says(missing: float | None, consented: bool, old: bool) -> None:
+    found = record(missing=None if missing is None else NOW + missing)
+    assert BRIEF <= leftovers.patience(found, consented, old, NOW) <= PATIENCE
+    if consented or old:
+        assert leftovers.patience(found, consented, old, NOW) == BRIEF
+
+
+def test_a_day_is_what_the_service_says_it_keeps_things_for() -> None:
+    assert leftovers.is_old(record(sent=NOW - LIFETIME), NOW)
+    assert not leftovers.is_old(record(sent=NOW - LIFETIME + 1), NOW)

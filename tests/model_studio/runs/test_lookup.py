@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -284,15 +285,35 @@ def test_what_was_told_is_forgotten_when_it_comes_to_a_good_end(
     assert info["source"] == "resumed" and len(creations(sim)) == 1
 
 
-def test_a_clock_that_goes_back_blocks_no_request_for_long(generate: Generate, sim: Simulator, studio: Studio) -> None:
+def test_a_clock_that_goes_back_blocks_no_request(generate: Generate, sim: Simulator, studio: Studio) -> None:
     sim.faults.add("http_502", on="create", times=1)
     with pytest.raises(errors.SubmissionUncertain):
         generate(SYNC)
     become(studio, UNCERTAIN)
     set_clock(studio, -1)
-    with pytest.raises(errors.SubmissionUncertain):
-        generate(SYNC)  # as far as the clock tells, it was queued before the first warning
     assert generate(SYNC).info["source"] == "new"
+
+
+def test_a_clock_that_goes_back_between_two_processes_blocks_no_request_for_long(
+    generate: Generate, sim: Simulator, studio: Studio, tmp_path: Path, environ: dict[str, str], clock: Any
+) -> None:
+    sim.faults.add("http_502", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(SYNC)
+    become(studio, UNCERTAIN)
+    process = Studio(tmp_path, environ=environ)
+    set_clock(process, -1)
+    with pytest.raises(errors.SubmissionUncertain):  # as far as it can tell, its user was not warned yet
+        asyncio.run(process._generate(ask(SYNC), Waiting(300, clock=clock)))
+    assert asyncio.run(process._generate(ask(SYNC), Waiting(300, clock=clock))).info["source"] == "new"
+
+
+def test_runs_that_were_queued_before_the_clock_was_set_back_send_nothing(generate: Generate, sim: Simulator) -> None:
+    sim.faults.add("close_before_answer", on="create")
+    for _ in range(3):
+        with pytest.raises(errors.SubmissionUncertain):
+            generate(SYNC, queued=time.time() + 3600)  # by the clock as it was
+    assert len(creations(sim)) == 1
 
 
 def test_an_older_task_of_someone_else_is_not_taken(generate: Generate, sim: Simulator, studio: Studio) -> None:

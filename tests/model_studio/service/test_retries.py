@@ -81,7 +81,7 @@ def test_what_a_gateway_refuses_is_unpaid(
 ) -> None:
     exchange = script(answer(status, body))
     account = Account(waiting)
-    with pytest.raises(errors.GatewayAnswered, match=r"a gateway .* nothing was billed") as caught:
+    with pytest.raises(errors.GatewayAnswered, match=r"A gateway .* nothing was billed") as caught:
         create(client_at, waiting, exchange, mode, account)
     assert caught.value.http_status == status
     assert account.told == ["sending", "refused"] and len(exchange.calls) == 1
@@ -253,15 +253,20 @@ def test_our_own_backoff_is_not_told_as_the_services_wish(
     assert "asks to wait" not in str(caught.value)
 
 
-def test_others_at_the_gate_show_the_wait_and_are_not_asked_sooner(
+def test_others_at_the_gate_are_not_sent_sooner_either(
     client_at: Any, waiting: Waiting, script: Any, answer: Any, clock: Any
 ) -> None:
+    """They show the wait, or refuse it where it is longer than their time-out."""
     gate = new_gate()
     with pytest.raises(errors.Throttled):
         exchange = script(answer(429, error("Throttling"), Retry_After="7200"))
         create(client_at, waiting, exchange, account=Account(waiting, gate))
+    account = Account(Waiting(60, clock=clock), gate)
+    with pytest.raises(errors.Throttled, match="asks to wait 2 h 0 min"):
+        create(client_at, waiting, script(), account=account)
+    assert account.told == []
     shown: list[str] = []
-    other = Waiting(60, show=lambda text, fraction: shown.append(text), clock=clock)
+    other = Waiting(8000, show=lambda text, fraction: shown.append(text), clock=clock)
     assert create(client_at, other, script(answer(200, DONE)), account=Account(other, gate)).task_id == "t-1"
     assert shown[0] == "waiting for the rate limit, 7200 s"
     assert clock.slept == pytest.approx(7200)
