@@ -35,7 +35,8 @@ class Revisions:
             OrderedDict()
         )  # digest of a node -> number of its last end that was not final
         self._nodes: OrderedDict[Place, str] = OrderedDict()  # -> digest of the node
-        self._submitters: OrderedDict[str, str] = OrderedDict()  # task id -> digest of the node that submitted it
+        self._submitters: OrderedDict[str, set[str]] = OrderedDict()  # task id -> digests of the nodes that gave it out
+        self._failed: OrderedDict[str, None] = OrderedDict()  # ids of tasks; the values are of no use
 
     def fingerprint(self, place: Place, class_name: str, constants: Mapping[str, Any]) -> int:
         """What ComfyUI compares. `constants`: the node's inputs as it tells them then, None for a linked one."""
@@ -52,12 +53,15 @@ class Revisions:
     def submitted(self, place: Place, task_id: str) -> None:
         """The node's result is the id of a task, and good as long as the task is."""
         if digest := self._nodes.get(place):
-            _put(self._submitters, task_id, digest)
+            _put(self._submitters, task_id, {*self._submitters.get(task_id, ()), digest})
+            if task_id in self._failed:
+                self._put_behind(digest)
 
     def failed(self, task_ids: Iterable[str]) -> None:
         """No pictures will come of these tasks, whoever submitted them."""
         for task_id in task_ids:
-            if digest := self._submitters.pop(task_id, None):
+            _put(self._failed, task_id, None)
+            for digest in self._submitters.pop(task_id, ()):
                 self._put_behind(digest)
 
     def _put_behind(self, digest: str) -> None:

@@ -35,7 +35,7 @@ ModelStudioError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .words import Text, join, translate
@@ -71,6 +71,7 @@ class ModelStudioError(Exception):
         self.request_id = request_id
         self.task_id = task_id
         self.failed_tasks: tuple[str, ...] = ()
+        self.undelivered: Callable[[], None] = lambda: None  # to be called where nobody will read it
         self.translations: Mapping[str, str] = {}
 
     def __str__(self) -> str:

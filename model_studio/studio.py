@@ -23,7 +23,7 @@ from .ledger import Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
 from .page import overview, recent
 from .request import ImageRequest
-from .runs import budget, drawing, info
+from .runs import budget, drawing, info, lookup
 from .runs.background import Background
 from .runs.collecting import Collecting
 from .runs.drawing import Drawing
@@ -181,8 +181,9 @@ class Studio:
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
             paid = await self._paid(request, waiting)
-            source = await drawing.submit(paid)
+            is_sent = await drawing.submit(paid)
         entry = paid.entry
+        source = info.NEW if is_sent and not entry.adopted else info.RESUMED
         facts = {
             **info.of_request(request),
             "request_id": entry.request_id,
@@ -190,9 +191,9 @@ class Studio:
             "size": str(request.size),
             "image_count": request.n,
             "source": source,
-            "cost": info.cost(request, request.n, source, source == info.NEW),
+            "cost": info.cost(request, request.n, source, is_sent),
             "times": {"submitted_at": info.written(entry.sent)},
-            "notes": [*request.notes, *paid.notes],
+            "notes": [*request.notes, *lookup.notes(entry), *paid.notes],
         }
         return entry.task_id or "", facts
 

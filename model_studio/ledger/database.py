@@ -76,8 +76,16 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX pictures_stored ON pictures (stored);
     """,
     """
-    ALTER TABLE requests ADD COLUMN missing REAL;  -- when the service first denied what it should still have
-    ALTER TABLE pictures ADD COLUMN digest TEXT;   -- SHA-256 of the file, in hexadecimal; NULL: of an older version
+    -- Seconds for which the service denied what it should still have.
+    ALTER TABLE requests ADD COLUMN denied REAL NOT NULL DEFAULT 0;
+    -- Beside the table of pictures: a process of the version before may be at work, and inserts whole rows there.
+    CREATE TABLE digests (
+        request INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        file TEXT NOT NULL,
+        digest TEXT NOT NULL,         -- SHA-256 of the file, in hexadecimal
+        PRIMARY KEY (request, number)
+    );
     """,
 )
 

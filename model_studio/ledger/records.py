@@ -41,8 +41,8 @@ class Asked:
 class Entry:
     """A record. Times are seconds since 1970; `files`: place among the links -> file in the store.
 
-    `id` is None where the ledger could not be written: it is then known to this run only. `missing`: when the service
-    first denied a task or picture that it should still have; None: it did not. `day`: the local one, YYYY-MM-DD, to
+    `id` is None where the ledger could not be written: it is then known to this run only. `denied`: seconds for
+    which the service denied a task or picture that it should still have. `day`: the local one, YYYY-MM-DD, to
     which its cost counts.
     """
 
@@ -58,7 +58,7 @@ class Entry:
     adopted: bool = False  # whether its task was found in the account's list, by model and time
     task_id: str | None = None
     request_id: str | None = None
-    missing: float | None = None
+    denied: float = 0.0
     drawn: Drawn = field(default_factory=Drawn)
     times: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[int, StoredFile] = field(default_factory=dict)
@@ -215,8 +215,8 @@ class Ledger:
             fits = min(whole, stored_bytes(ledger) + len(content)) <= limits.bytes
             if fits:
                 stored = self.now() if limits.now is None else limits.now
-                row = (*place, file.name, len(content), stored, file.digest)
-                ledger.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", row)
+                ledger.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", (*place, file.name, len(content), stored))
+                ledger.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)", (*place, file.name, file.digest))
                 doomed += make_room(ledger, limits.bytes, but=known.id)
         old = known.files.get(number)
         if old and old.name != file.name:
@@ -234,8 +234,8 @@ class Ledger:
         """The stored bytes of a picture; None where there are none."""
         place = (entry_id, number)
         with self.database.transaction(write=False) as ledger:
-            row = ledger.execute("SELECT file, digest FROM pictures WHERE request = ? AND number = ?", place).fetchone()
-        return self.store.read(StoredFile(*row)) if row else None
+            row = ledger.execute(f"{_FILES} AND number = ?", place).fetchone()
+        return self.store.read(StoredFile(row["file"], row["digest"])) if row else None
 
     def stored_bytes(self) -> int:
         with self.database.transaction(write=False) as ledger:
@@ -269,10 +269,12 @@ def _with_tasks(ledger: sqlite3.Connection, task_ids: Sequence[str]) -> list[Ent
     return _all(ledger, f"task_id IN ({', '.join('?' * len(task_ids))})", *task_ids)
 
 
+# The pictures of a request. A digest is of another file where a process of the version before has stored one since.
+_FILES = "SELECT number, file, digest FROM pictures LEFT JOIN digests USING (request, number, file) WHERE request = ?"
 _MOST_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
 _ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
 _SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
-_PLAIN = ("name", "state", "created", "updated", "sent", "day", "billed", "adopted", "task_id", "request_id", "missing")
+_PLAIN = ("name", "state", "created", "updated", "sent", "day", "billed", "adopted", "task_id", "request_id", "denied")
 
 
 def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
@@ -294,7 +296,7 @@ def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
 
 
 def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
-    files = ledger.execute("SELECT number, file, digest FROM pictures WHERE request = ?", (row["id"],)).fetchall()
+    files = ledger.execute(_FILES, (row["id"],)).fetchall()
     price = None if row["currency"] is None else (row["price"], row["currency"])
     asked = {name: row[name] for name in _ASKED} | {"is_task": bool(row["is_task"])}
     plain = {name: row[name] for name in _PLAIN} | {"adopted": bool(row["adopted"])}

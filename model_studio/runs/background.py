@@ -51,8 +51,10 @@ class Background:
             if not future.done():
                 raise Interrupted
             return future.result()
-        except BaseException:
-            if not future.done():
+        except BaseException as raised:
+            if future.done():
+                _take_back(future, raised)
+            else:
                 # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
                 call.own.leave(canceled=waiting.interrupted())
                 if not call.canceled:
@@ -138,6 +140,14 @@ def _call(loop: asyncio.AbstractEventLoop, callbacks: list[Callable[[], None]]) 
 
     with contextlib.suppress(RuntimeError):  # it has ended with its prompt
         loop.call_soon_threadsafe(call_all)
+
+
+def _take_back(future: Future[Any], raised: BaseException) -> None:
+    """An error that came at the moment in which its node was left: ComfyUI shows it to nobody."""
+    error = None if future.cancelled() else future.exception()
+    if isinstance(error, ModelStudioError) and error is not raised:
+        error.undelivered()
+        _tell_log(future)
 
 
 def _tell_log(future: Future[Any]) -> None:

@@ -60,7 +60,7 @@ class Collecting:
         collection = Collection(drawing_seconds=self._waiting.elapsed)
         self._waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
         for task_id in task_ids:
-            if task_id in self._known:
+            if task_id in self._known and task_id in patience and polling.has_answer(task_id):
                 await self._known[task_id].seen(polling.seconds_denied(task_id))
             if task_id in stored or task_id in polling.ended:
                 await self._add(collection, task_id, polling.ended.get(task_id))
@@ -71,7 +71,8 @@ class Collecting:
             raised = late or collection.errors[0]
             raised.failed_tasks = tuple(collection.failed_tasks)
             raise raised
-        collection.is_final &= all(_is_final(error) for error in collection.errors)
+        reuse = self._session.rules.reuse
+        collection.is_final &= not reuse or all(_is_final(error) for error in collection.errors)
         return collection
 
     async def _add(self, collection: Collection, task_id: str, answer: Answer | None) -> None:
@@ -88,8 +89,7 @@ class Collecting:
             return
         if fetched.downloads or answer is not None:
             collection.source = info.RESUMED
-        if record.entry.adopted:
-            fetched.notes.append(lookup.note(record.entry))
+        fetched.notes.extend(lookup.notes(record.entry))
         collection.entries.append(record.entry)
         collection.pictures += fetched.pictures
         collection.notes += fetched.notes
@@ -126,6 +126,8 @@ class Collecting:
         if isinstance(answer, ServiceError):
             raise answer
         error = tasks.failure(answer, task_id, self._client.host.region)
+        if isinstance(error, TaskUnknown) and task_id in self._known and self._known[task_id].entry.drawn.links:
+            return  # its links may still work, and some pictures may be in the store
         if isinstance(error, TaskUnknown):
             raise error
         if answer.other_work and not answer.drawn.links:

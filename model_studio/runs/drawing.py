@@ -44,28 +44,28 @@ async def draw(paid: PaidRequest) -> Drawing:
     """The pictures. Raises ModelStudioError, Interrupted."""
     async with paid.session.claim(paid.fingerprint):
         if paid.session.rules.reuse:
-            earlier = await paid.session.latest(paid.fingerprint, stored_first=True)
+            earlier = await paid.earlier(stored_first=True)
             if earlier and (outcome := await _resume(paid, earlier)):
                 return outcome
         paid.renew()
         return await (_draw_by_task(paid) if paid.request.endpoint.is_async else _draw_by_sync_call(paid))
 
 
-async def submit(paid: PaidRequest) -> str:
-    """Leaves `paid` with a task: of an earlier run while its pictures can be had (info.RESUMED), or new (info.NEW).
+async def submit(paid: PaidRequest) -> bool:
+    """Leaves `paid` with a task; whether it was sent for that, rather than taken over from an earlier run.
 
     Raises ModelStudioError, Interrupted.
     """
     async with paid.session.claim(paid.fingerprint):
         if paid.session.rules.reuse:
-            earlier = await paid.session.latest(paid.fingerprint)
+            earlier = await paid.earlier(stored_first=False)
             if earlier and await _has_usable_task(paid, earlier):
-                return info.RESUMED
+                return False
         paid.renew()
         await _submit(paid)
         if paid.waiting.interrupted() and not paid.entry.adopted:
             await _withdraw(paid)
-        return info.NEW
+        return True
 
 
 async def _resume(paid: PaidRequest, earlier: Entry) -> Drawing | None:
@@ -92,10 +92,7 @@ async def _resume(paid: PaidRequest, earlier: Entry) -> Drawing | None:
 
 
 async def _has_answer(paid: PaidRequest) -> bool:
-    """Whether the service's answer to an earlier request is known; False: a new one may be sent.
-
-    Raises SubmissionUncertain, Interrupted.
-    """
+    """Whether its answer is known; False: a new one may be sent. Raises SubmissionUncertain, Interrupted."""
     consented = paid.has_consent("uncertain")
     step = leftovers.first_step(paid.entry, consented)
     if step == "look up":
@@ -112,12 +109,14 @@ async def _has_usable_task(paid: PaidRequest, earlier: Entry) -> bool:
     await paid.take_up(earlier)
     if not await _has_answer(paid):
         return False
-    if paid.entry.task_id is None:  # a sync call, whose pictures stay what they are
+    task_id, had_links = paid.entry.task_id, bool(paid.entry.drawn.links)
+    if task_id is None:  # a sync call, whose pictures stay what they are
         return False
-    if paid.entry.is_stored or not (paid.has_consent("lost") or paid.old):
+    consented = paid.has_consent("lost")
+    if paid.entry.is_stored or not (consented or (paid.old and not paid.entry.files)):
         return True
     try:
-        await _checked(paid, (await _polling(paid).until_known())[paid.entry.task_id])
+        answer = await _checked(paid, (await _polling(paid).until_known())[task_id])
     except TaskUnknown:
         paid.supersede(Text("task"))
         return False
@@ -125,6 +124,10 @@ async def _has_usable_task(paid: PaidRequest, earlier: Entry) -> bool:
         if paid.entry.state != "failed":
             raise
         return False
+    if answer.state == tasks.SUCCEEDED and (had_links or not answer.drawn.links):  # its pictures are what was lost
+        paid.supersede(Text("picture"))
+        return False
+    await paid.seen(None)
     return True
 
 
@@ -161,8 +164,7 @@ async def _submit(paid: PaidRequest) -> None:
         else:
             await paid.submitted(answer)
     await paid.retire()
-    asked = paid.entry.asked
-    log.info("Submitted task %s (%s, n=%d, %s).", paid.entry.task_id, asked.model, asked.n, asked.region)
+    log.info("Submitted task %s (%s).", paid.entry.task_id, paid.entry.asked.model)
 
 
 def _polling(paid: PaidRequest) -> Polling:
@@ -185,7 +187,8 @@ async def _await_task(paid: PaidRequest, first_pause: float) -> TaskAnswer:
             log.info("Task %s runs and is billed; its pictures will be stored.", task_id)
             first_pause = 0
         finally:
-            await paid.seen(polling.seconds_denied(task_id))
+            if polling.has_answer(task_id):
+                await paid.seen(polling.seconds_denied(task_id))
     return await _checked(paid, answer)
 
 
@@ -226,7 +229,7 @@ async def _finish(paid: PaidRequest, answer: TaskAnswer, source: str) -> Drawing
 
 async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     """The pictures behind the links. `source` STORED: RESUMED in truth, if any had to be downloaded."""
-    drawing_seconds = paid.waiting.elapsed
+    drawing_seconds, is_sent = paid.waiting.elapsed, source == info.NEW
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
     try:
         fetched = await paid.fetch(drawn)
@@ -236,11 +239,9 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     if lookup.is_other_size(paid.entry, fetched.pictures):
         await paid.contradicted()
         raise paid.uncertain(lookup.ANOTHERS)
-    await paid.restored()
     if source == info.STORED and fetched.downloads:
         source = info.RESUMED
-    is_sent = source == info.NEW
-    if paid.entry.adopted:
-        fetched.notes.append(lookup.note(paid.entry))
-        source = info.RESUMED if is_sent and not lookup.is_proven(paid.entry) else source
+    if is_sent and paid.entry.adopted:
+        source = info.RESUMED
+    fetched.notes.extend(lookup.notes(paid.entry))
     return Drawing(paid.entry, fetched, source, is_sent, drawing_seconds)

@@ -46,7 +46,7 @@ async def fetch(
     """
     if not drawn.links:
         raise _nothing_drawn(drawn)
-    waiting.extend(PATIENCE)
+    waiting.extend(PATIENCE + patience)
     arrived = 0
 
     def tell() -> None:

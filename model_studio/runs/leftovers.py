@@ -72,19 +72,15 @@ def is_old(record: Entry, now: float) -> bool:
     return record.sent + LIFETIME <= now
 
 
-def patience(record: Entry, consented: bool, old: bool, now: float) -> float:
+def patience(record: Entry, consented: bool, old: bool) -> float:
     """Seconds for which to ask again about a task or link that the service denies."""
-    if consented or old:
-        return BRIEF
-    denied_for = 0.0 if record.missing is None else max(now - record.missing, 0.0)
-    return max(PATIENCE - denied_for, BRIEF)
+    return BRIEF if consented or old else max(PATIENCE - record.denied, BRIEF)
 
 
-def is_lost(record: Entry, error: ModelStudioError, old: bool, now: float) -> bool:
+def is_lost(record: Entry, error: ModelStudioError, old: bool) -> bool:
     """Whether an error is the bad end of which the user is to be told, rather than a trouble that may pass."""
     if old:
         return isinstance(error, PictureError | ServiceError | TaskUnknown | NoPictures)
     if isinstance(error, NoPictures):  # the service's last word
         return record.state != "failed"
-    denied = isinstance(error, TaskUnknown | PictureExpired)
-    return denied and record.missing is not None and now - record.missing >= PATIENCE
+    return isinstance(error, TaskUnknown | PictureExpired) and record.denied >= PATIENCE

@@ -79,19 +79,17 @@ def is_other_size(record: Entry, pictures: Sequence[Picture]) -> bool:
     return record.adopted and any(picture.size != record.asked.size for picture in pictures)
 
 
-def is_proven(record: Entry) -> bool:
-    """Whether the service repeats the prompt of an adopted task, so that it can only be of an equal request."""
-    return bool(record.drawn.asked_prompts)
-
-
-def note(record: Entry) -> Text:
-    if is_proven(record):
-        return Text("The answer to the submission was lost; its task was found in the account's list.")
-    return Text(
-        "The answer to the submission was lost. A task of the same model, time, size and number of pictures was found "
-        "in the account's list; the service does not say for which prompt it was made. If the picture does not fit the "
-        "prompt, it is another program's: change the seed to send a new request."
-    )
+def notes(record: Entry) -> list[Text]:
+    """What every answer about an adopted task says: an equal prompt may have been sent with another seed."""
+    if not record.adopted:
+        return []
+    return [
+        Text(
+            "The answer to the submission was lost. A task that fits (model, time, size, number of pictures, and the "
+            "prompt where the service repeats it) was found in the account's list. It may be another program's: if the "
+            "picture does not fit, change the seed to send a new request."
+        )
+    ]
 
 
 async def _candidates(paid: PaidRequest) -> list[str]:

@@ -6,9 +6,10 @@ Which state may follow which is declared in ledger/states.py.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Literal
 
-from ..errors import ModelStudioError, NoPictures, PictureExpired, TaskUnknown
+from ..errors import ModelStudioError, NoPictures, PictureError, PictureExpired, TaskUnknown
 from ..ledger import Entry, State
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service.answers import Drawn, TaskAnswer
@@ -28,6 +29,7 @@ class PaidRecord:
 
     def __init__(self, entry: Entry, session: LedgerSession, client: Client, waiting: Waiting) -> None:
         self.entry = entry
+        self._denied_before = entry.denied
         self.session = session
         self.client = client
         self.waiting = waiting
@@ -64,11 +66,11 @@ class PaidRecord:
             values = {"drawn": answer.drawn, "times": answer.times, "billed": billed, "request_id": request_id}
             if self.entry.state == "sending":  # a sync call
                 values["sent"] = self.now
-            await self._become("drawn", missing=None, **values)
+            await self._become("drawn", **values)
         elif answer.drawn.failures:
             await self._become("failed", billed=0, request_id=request_id)
         else:
-            await self._become(self.entry.state, request_id=request_id)
+            await self._note(request_id=request_id)
 
     async def failed(self) -> None:
         """Refused, failed or canceled: not billed."""
@@ -83,16 +85,13 @@ class PaidRecord:
         await self._become("uncertain")
 
     async def seen(self, seconds_denied: float | None) -> None:
-        """For how long now the service has denied its task or picture; None: it knows it."""
-        missing = None if seconds_denied is None else self.entry.missing or self.now - seconds_denied
-        if missing != self.entry.missing:
-            await self._become(self.entry.state, missing=missing)
-
-    async def restored(self) -> None:
-        """It could be fetched after all."""
-        if self.entry.missing is not None or self.session.seconds_since_warning(self.entry, "lost") is not None:
+        """For how long the service denied its task or picture in this run; None: it knows it."""
+        if seconds_denied is not None:
+            await self._note(denied=self._denied_before + seconds_denied)
+        elif self.entry.denied or self.session.seconds_since_warning(self.entry, "lost") is not None:
             self.session.forget_warnings(self.entry)
-            await self._become("drawn", missing=None)
+            found: State = "drawn" if self.entry.drawn.links else "submitted"
+            await self._become(found if self.entry.state == "lost" else self.entry.state, denied=0.0)
 
     async def contradicted(self) -> None:
         """The task that was found for it is somebody else's, and is known as such from now on."""
@@ -110,16 +109,24 @@ class PaidRecord:
     async def _fetch(self, drawn: Drawn, patience: float) -> Fetched:
         began = self.waiting.clock.now()
         store = StoredPictures(self.session, self.entry, self.client.clock.now())
+        errors: list[PictureError] = []
         try:
-            return await gallery.fetch(self.client, drawn, self.waiting, store, patience)
-        except PictureExpired:
-            await self.seen(self.waiting.clock.now() - began)
+            fetched = await gallery.fetch(self.client, drawn, self.waiting, store, patience)
+            errors = fetched.errors
+            return fetched
+        except PictureError as error:
+            errors = [error]
             raise
+        finally:
+            if any(isinstance(error, PictureExpired) for error in errors):
+                await self.seen(min(self.waiting.clock.now() - began, patience))
+            elif not errors:
+                await self.seen(None)
 
     @property
     def patience(self) -> float:
         """Seconds for which to ask again, should the service deny its task or picture."""
-        return leftovers.patience(self.entry, self.has_consent("lost"), self.old, self.now)
+        return leftovers.patience(self.entry, self.has_consent("lost"), self.old)
 
     def is_final(self, fetched: Fetched) -> bool:
         """Whether another run would bring no more than this."""
@@ -131,21 +138,28 @@ class PaidRecord:
         warned, queued = self.session.seconds_since_warning(self.entry, bad_end), self.waiting.origin.seconds_ago
         return warned is not None and 0 <= queued < warned  # below 0: the clock was set back meanwhile
 
-    def warn(self, bad_end: BadEnd) -> None:
-        """The user is about to read of this end. Where nobody is there to read it, the next run tells it."""
+    def warn(self, bad_end: BadEnd, error: ModelStudioError) -> None:
+        """The user is about to read of this end in an error. Where nobody is there to do so, the next run tells it."""
         if not self.waiting.abandoned:
             self.session.warn(self.entry, bad_end)
+            error.undelivered = partial(self.session.forget_warnings, self.entry)
 
     def tell_of(self, error: ModelStudioError) -> None:
         """Adds to an error what becomes of the request."""
-        lost = leftovers.is_lost(self.entry, error, self.old, self.now)
+        lost = leftovers.is_lost(self.entry, error, self.old)
         if self.entry.task_id and (lost or (isinstance(error, NoPictures) and self.entry.state == "failed")):
             error.failed_tasks = (self.entry.task_id,)
         if lost:
-            self.warn("lost" if self.entry.task_id or self.entry.drawn.links else "uncertain")
-            error.advice = Text(
-                "{advice} Queue again to try once more; if it is lost for good, a new request is then sent and billed.",
-                advice=error.advice,
+            self.warn("lost" if self.entry.task_id or self.entry.drawn.links else "uncertain", error)
+        if lost and self.entry.asked.fingerprint:
+            error.advice = (
+                Text("{advice} Queued again unchanged, a new request is sent and billed.", advice=error.advice)
+                if isinstance(error, NoPictures)
+                else Text(
+                    "{advice} Queue again to try once more; if it is lost for good, a new request is then sent and "
+                    "billed.",
+                    advice=error.advice,
+                )
             )
         elif isinstance(error, TaskUnknown | PictureExpired) and self.entry.asked.fingerprint:
             error.advice = Text(
@@ -155,6 +169,10 @@ class PaidRecord:
                 advice=error.advice,
                 minutes=leftovers.PATIENCE / 60,
             )
+
+    async def _note(self, **values: object) -> None:
+        """Changes no state."""
+        self.entry = await self.session.update(self.entry, **values)
 
     async def _become(self, state: State, **values: object) -> None:
         if state != self.entry.state:

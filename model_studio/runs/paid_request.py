@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from ..account.regions import ApiHost
 from ..errors import SubmissionUncertain
 from ..ledger import Asked, Entry, new_entry
 from ..ledger.session import LedgerSession
@@ -38,10 +37,10 @@ class Access:
     hold: Callable[[str], AbstractContextManager[None]]
 
 
-def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
+def fingerprint(where: str, access: Access, request: ImageRequest) -> str:
     """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
-    facts = json.dumps([host.identity, host.region, account, request.identity], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    facts = [where, access.client.host.region, access.account, request.identity]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 class PaidRequest(PaidRecord):
@@ -51,7 +50,10 @@ class PaidRequest(PaidRecord):
         self.request = request
         self.gate = access.gate
         self.resends = Resends(access.gate, waiting)
-        self.fingerprint = fingerprint(access.client.host, access.account, request)
+        host = access.client.host
+        self.fingerprint = fingerprint(host.identity, access, request)
+        # By which versions before 0.2 knew it where the vendor's own address was set.
+        self._former_fingerprint = fingerprint(host.base_url, access, request) if host.replaced else None
         self.held = ExitStack()  # open while the end of this process would lose something paid
         self._hold = access.hold
         self._allowed = access.allowed
@@ -76,16 +78,24 @@ class PaidRequest(PaidRecord):
     def notes(self) -> list[Text]:
         return [*self._notes, *self.session.notes]
 
+    async def earlier(self, *, stored_first: bool) -> Entry | None:
+        """The record to go on with. Raises LedgerUnreadable, Interrupted."""
+        if entry := await self.session.latest(self.fingerprint, stored_first=stored_first):
+            return entry
+        former = self._former_fingerprint
+        return await self.session.latest(former, stored_first=stored_first) if former else None
+
     async def take_up(self, entry: Entry) -> None:
         """Goes on with what an earlier run wrote down. Raises ConnectionFailed, Interrupted."""
         self.entry = entry
+        self._denied_before = entry.denied
         if not entry.is_stored:
             await self.find_age()
 
     def renew(self) -> None:
         """The next request that is sent has a record of its own."""
         self.entry = new_entry(self._asked, "sending", self.session.ledger.now())
-        self.old = False
+        self._denied_before, self.old = 0.0, False
 
     # Called by the client for each time that the request is sent.
 
@@ -130,15 +140,16 @@ class PaidRequest(PaidRecord):
 
     def uncertain(self, what: Text, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
         """Says what may have been billed; after a user has read that and queued again, a new request is sent."""
-        self.warn("uncertain")
         n = self.request.n
         pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
         if self.request.price:
             amount, currency = self.request.price
             pictures = Text("{pictures}, {cost} at list price", pictures=pictures, cost=money(amount * n, currency))
-        return SubmissionUncertain(
+        error = SubmissionUncertain(
             what,
             Text("It may have been billed ({pictures}). {advice}", pictures=pictures, advice=UNCERTAIN_ADVICE),
             http_status=known.http_status if known else None,
             request_id=self.entry.request_id or (known.request_id if known else None),
         )
+        self.warn("uncertain", error)
+        return error

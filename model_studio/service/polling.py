@@ -50,6 +50,9 @@ class Polling:
         """Whether no answer has said yet that a task runs or has ended."""
         return all(_state(answer) in ("", tasks.PENDING) for answer in self._answers.values())
 
+    def has_answer(self, task_id: str) -> bool:
+        return self._answers[task_id] is not None
+
     def seconds_denied(self, task_id: str) -> float | None:
         """For how long the service has denied to know the task; None: it knows it, or was not asked."""
         if task_id not in self._denied:

@@ -124,6 +124,12 @@ def failure(answer: TaskAnswer, task_id: str, region: str) -> ModelStudioError |
 
 def timeout(states: Mapping[str, str], waited: float, trouble: str) -> TaskTimeout:
     """The error when the time is over while tasks (id -> last known state) still go on at the service."""
+    if states and all(state == UNKNOWN for state in states.values()):
+        return TaskTimeout(
+            Text("For {seconds:.0f} s the service has not known the task that it made.", seconds=waited),
+            Text("It may lag behind. Run again: asking costs nothing, and no new request is sent for the time being."),
+            task_id=", ".join(states),
+        )
     told = join("{before}, {after}", dict.fromkeys(state or Text("no answer") for state in states.values()))
     if trouble:
         told = Text("{states}; the last connection error: {trouble}", states=told, trouble=trouble)

@@ -33,7 +33,7 @@ from model_studio.ledger.database import Database
 database = Database(Path(args[0]))
 def write(number, text="x"):
     with database.transaction() as ledger:
-        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0, NULL)", (number, text))
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, text))
 def rows():
     with database.transaction(write=False) as ledger:
         return [number for number, in ledger.execute("SELECT number FROM pictures ORDER BY number")]
@@ -47,7 +47,7 @@ def outcome(function, *values):
 
 def write(database: Database, number: int, text: str = "x") -> None:
     with database.transaction() as ledger:
-        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0, NULL)", (number, text))
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, text))
 
 
 def rows(database: Database) -> list[int]:
@@ -90,7 +90,7 @@ def no_umask() -> Iterator[None]:
 @pytest.mark.usefixtures("no_umask")
 def test_only_the_owner_can_look_into_it(database: Database) -> None:
     with database.transaction() as ledger:
-        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0, NULL)")
+        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0)")
         journal = database.file.with_name("ledger.sqlite-journal")
         seen = [database.folder, database.file, journal]
         assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in seen] == [0, 0, 0]
@@ -125,8 +125,8 @@ def test_a_transaction_that_fails_leaves_nothing(database: Database, error: type
 def test_a_broken_rule_is_no_damage(database: Database) -> None:
     write(database, 1)
     with pytest.raises(sqlite3.IntegrityError), database.transaction() as ledger:
-        ledger.execute("INSERT INTO pictures VALUES (2, 2, 'x', 0, 0, NULL)")
-        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0, NULL)")
+        ledger.execute("INSERT INTO pictures VALUES (2, 2, 'x', 0, 0)")
+        ledger.execute("INSERT INTO pictures VALUES (1, 1, 'x', 0, 0)")
     assert rows(database) == [1]
 
 
@@ -186,7 +186,7 @@ def test_a_process_killed_in_a_transaction_leaves_nothing_of_it(
 with database.transaction() as ledger:
     ledger.execute("PRAGMA cache_size = 1")  # so that half of it is in the file itself
     for number in range(100, 400):
-        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0, NULL)", (number, "x" * 1000))
+        ledger.execute("INSERT INTO pictures VALUES (1, ?, ?, 0, 0)", (number, "x" * 1000))
     say("amid")
     hear()
 """,
@@ -210,7 +210,7 @@ def sound_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(tmp_path_factory.mktemp("sound"))
     with database.transaction() as ledger:
         ledger.executemany(
-            "INSERT INTO pictures VALUES (1, ?, ?, 0, ?, NULL)",
+            "INSERT INTO pictures VALUES (1, ?, ?, 0, ?)",
             [(number, f"{number}" * 200, number) for number in range(60)],
         )
     return database.file
@@ -347,7 +347,7 @@ def test_damage_is_never_another_error(
             with database.transaction() as ledger:
                 for table in ("secrets", "requests", "pictures"):
                     ledger.execute(f"SELECT * FROM {table}").fetchall()
-                ledger.execute("INSERT INTO pictures VALUES (2, 1, 'x', 0, 0, NULL)")
+                ledger.execute("INSERT INTO pictures VALUES (2, 1, 'x', 0, 0)")
                 ledger.execute("DELETE FROM pictures")
         except LedgerUnavailable as unavailable:
             assert unavailable.reason
@@ -413,7 +413,7 @@ def test_a_file_of_version_1_keeps_its_records_and_pictures(folder: Path, monkey
             )
             ledger.execute("INSERT INTO pictures VALUES (1, 0, 'a-0.png', 9, 0)")
     (entry,) = Ledger(folder).recent(2)
-    assert (entry.name, entry.missing, list(entry.files)) == ("a", None, [0])
+    assert (entry.name, entry.denied, list(entry.files)) == ("a", 0, [0])
     assert version(folder / "ledger.sqlite") == len(MIGRATIONS)
 
 

@@ -69,7 +69,7 @@ values = st.fixed_dictionaries(
         "state": st.sampled_from(STATES),
         "sent": times,
         "request_id": st.none() | texts,
-        "missing": st.none() | times,
+        "denied": times,
         "billed": st.integers(0, 100),
         "drawn": st.builds(Drawn, many, many, many, more=st.integers(0, 2000)),
         "times": st.dictionaries(texts, texts, max_size=3),

@@ -257,7 +257,7 @@ def test_another_picture_in_its_place_is_noticed(ledger: Ledger) -> None:
     (ledger.store.folder / known.files[0].name).write_bytes(PNG + b"another's")
     assert ledger.picture(known.id, 0) is ledger.store.read(known.files[0]) is None
     with ledger.database.transaction() as connection:  # as versions without digests left it
-        connection.execute("UPDATE pictures SET digest = NULL")
+        connection.execute("DELETE FROM digests")
     (known,) = ledger.recent(1)
     assert known.id and ledger.picture(known.id, 0) == ledger.store.read(known.files[0]) == PNG + b"another's"
 

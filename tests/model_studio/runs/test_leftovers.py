@@ -86,25 +86,24 @@ def test_what_ended_unpaid_is_sent_again_only_if_nothing_is_wrong_with_it(consen
 
 
 def test_a_denial_counts_after_minutes_only() -> None:
-    denied = record(missing=NOW - PATIENCE + 1)
     for kind in (errors.TaskUnknown, errors.PictureExpired):
-        assert not leftovers.is_lost(record(), error(kind), False, NOW)
-        assert not leftovers.is_lost(denied, error(kind), False, NOW)
-        assert leftovers.is_lost(denied, error(kind), False, NOW + 1)
-        assert leftovers.is_lost(record(), error(kind), True, NOW)
-    assert leftovers.is_lost(record(), error(errors.NoPictures), False, NOW)
-    assert not leftovers.is_lost(record("failed"), error(errors.NoPictures), False, NOW)
+        assert not leftovers.is_lost(record(), error(kind), False)
+        assert not leftovers.is_lost(record(denied=PATIENCE - 1), error(kind), False)
+        assert leftovers.is_lost(record(denied=PATIENCE), error(kind), False)
+        assert leftovers.is_lost(record(), error(kind), True)
+    assert leftovers.is_lost(record(), error(errors.NoPictures), False)
+    assert not leftovers.is_lost(record("failed"), error(errors.NoPictures), False)
     for kind in TROUBLE:
-        assert not leftovers.is_lost(denied, error(kind), False, NOW + 1)
-        assert leftovers.is_lost(record(), error(kind), True, NOW)
+        assert not leftovers.is_lost(record(denied=PATIENCE), error(kind), False)
+        assert leftovers.is_lost(record(), error(kind), True)
 
 
-@given(missing=st.none() | st.floats(-1e6, 1e6), consented=st.booleans(), old=st.booleans())
-def test_patience_is_bounded_whatever_the_clock_says(missing: float | None, consented: bool, old: bool) -> None:
-    found = record(missing=None if missing is None else NOW + missing)
-    assert BRIEF <= leftovers.patience(found, consented, old, NOW) <= PATIENCE
+@given(denied=st.floats(0, 1e6), consented=st.booleans(), old=st.booleans())
+def test_patience_is_bounded(denied: float, consented: bool, old: bool) -> None:
+    found = record(denied=denied)
+    assert BRIEF <= leftovers.patience(found, consented, old) <= PATIENCE
     if consented or old:
-        assert leftovers.patience(found, consented, old, NOW) == BRIEF
+        assert leftovers.patience(found, consented, old) == BRIEF
 
 
 def test_a_day_is_what_the_service_says_it_keeps_things_for() -> None:

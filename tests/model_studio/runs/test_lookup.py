@@ -33,7 +33,8 @@ LOST_ANSWERS = ["http_504", "close_before_answer", "break_in_body", "not_json", 
 def test_a_lost_answer_is_found_in_the_list_of_tasks(generate: Generate, sim: Simulator, fault: str) -> None:
     sim.faults.add(fault, on="create", times=1)
     result = generate(n=2)
-    assert result.info["source"] == "new" and same(result, sim)
+    assert result.info["source"] == "resumed" and same(result, sim)
+    assert result.info["cost"]["amount"] > 0  # it is this run's, in all likelihood
     assert result.info["task_id"] == sim.billed[0].task_id
     assert len(creations(sim)) == 1 and billed(sim) == 2
     assert any("found in the account's list" in note for note in result.info["notes"])
@@ -348,9 +349,21 @@ def test_what_cannot_be_proven_to_be_ours_says_so_in_every_answer(
     first = generate(WAN26, prompt="a DOG in the snow")
     again = generate(WAN26, prompt="a DOG in the snow")
     for result in (first, again):
-        assert any("does not say for which prompt it was made" in note for note in result.info["notes"])
+        assert any("It may be another program's" in note for note in result.info["notes"])
     assert (first.info["source"], again.info["source"]) == ("resumed", "from store")
     assert first.info["cost"]["amount"] > 0 == again.info["cost"]["amount"]
+
+
+def test_a_submission_that_adopts_says_so_too(
+    other_machine: Studio, studio: Studio, sim: Simulator, clock: Any
+) -> None:
+    draw_elsewhere(other_machine, clock)
+    sim.faults.add("reset_on_connect", on="create", times=1)
+    request = ask(WAN26, prompt="a DOG", call_mode="async")
+    for paid in (True, False):
+        _, info = asyncio.run(studio._submit(request, Waiting(300, clock=clock)))
+        assert info["source"] == "resumed" and (info["cost"]["amount"] > 0) == paid
+        assert any("It may be another program's" in note for note in info["notes"])
 
 
 @pytest.mark.parametrize("change", [{"n": 2}, {"aspect_ratio": "16:9"}])
