@@ -334,7 +334,7 @@ def test_unsettled_are_submissions_that_could_have_made_the_same_task(ledger: Le
         begin(ledger, **difference)
     for state in (SUBMITTED, DRAWN, LOST, FAILED):
         ledger.update(begin(ledger), state=state)
-    assert ledger.unsettled(ours, within=70) == unsettled
+    assert ledger.unsettled(ours, within=70) == unsettled[::-1]
 
 
 def test_unsettled_are_near_in_time(ledger: Ledger, now: Any) -> None:
@@ -344,7 +344,7 @@ def test_unsettled_are_near_in_time(ledger: Ledger, now: Any) -> None:
         now.time = start + seconds
         entry = begin(ledger)
         near += [entry] if abs(seconds) <= 70 else []
-    assert ledger.unsettled(ours, within=70) == near
+    assert ledger.unsettled(ours, within=70) == near[::-1]
     sent_again = ledger.update(ours, sent=start + 200)
     assert ledger.unsettled(sent_again, within=70) == [sent_again]
 
