@@ -51,6 +51,7 @@ class ModelStudioError(Exception):
     request_id  the service's id of the request, for its support
     task_id     the task concerned; with it the pictures can still be fetched for 24 hours (specification)
     failed_tasks  ids of tasks that failed, were canceled or are lost: no pictures will come of them
+    notes       what else became known in the run that it ended
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ModelStudioError(Exception):
         self.task_id = task_id
         self.failed_tasks: tuple[str, ...] = ()
         self.undelivered: Callable[[], None] = lambda: None  # to be called where nobody will read it
+        self.notes: tuple[Text, ...] = ()
         self.translations: Mapping[str, str] = {}
 
     def __str__(self) -> str:
@@ -88,7 +90,7 @@ class ModelStudioError(Exception):
         )
         known = [fact for fact in facts if fact]
         told = Text("({facts})", facts=join("{before}, {after}", known)) if known else ""
-        return join("{before} {after}", (self.what, *filter(None, (self.advice, told))))
+        return join("{before} {after}", (self.what, *filter(None, (self.advice, told)), *self.notes))
 
     def with_ids(self, *, request_id: str | None = None, task_id: str | None = None) -> ModelStudioError:
         """This error, told where it belongs; ids it already has stay."""

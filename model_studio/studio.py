@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from .account import settings
 from .account.credentials import ApiKey, find_key
 from .account.regions import ApiHost, api_host
-from .errors import InvalidRequest, TasksRefused
+from .errors import InvalidRequest, ModelStudioError, TasksRefused
 from .ledger import Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
 from .page import overview, recent
@@ -181,7 +181,8 @@ class Studio:
     async def _submit(self, request: ImageRequest, waiting: Waiting) -> tuple[str, dict[str, Any]]:
         async with self._pacer.requests(waiting.party).one(waiting):
             paid = await self._paid(request, waiting)
-            is_sent = await drawing.submit(paid)
+            with _notes_on_errors(paid.session):
+                is_sent = await drawing.submit(paid)
         entry = paid.entry
         source = info.NEW if is_sent and not entry.adopted else info.RESUMED
         facts = {
@@ -201,7 +202,8 @@ class Studio:
         async with self._pacer.requests(waiting.party).one(waiting):
             client = await self._client(region)
             session = self._session(waiting)
-            found = await Collecting(client, session, waiting).collect(task_ids)
+            with _notes_on_errors(session):
+                found = await Collecting(client, session, waiting).collect(task_ids)
         facts = {
             "model": info.joined(entry.asked.model for entry in found.entries) or None,
             "region": client.host.region,
@@ -225,7 +227,8 @@ class Studio:
         if access in self._sync_only and (by_sync_call := request.by_sync_call()):
             paid = await self._paid(by_sync_call, waiting)
         try:
-            return paid, await drawing.draw(paid)
+            with _notes_on_errors(paid.session):
+                return paid, await drawing.draw(paid)
         except TasksRefused as refusal:
             # With a task's id it is an answer about that task, which there is.
             if paid.request.other_endpoint is None or refusal.task_id is not None:
@@ -265,6 +268,15 @@ class Studio:
     def _account(self, region: str) -> tuple[ApiHost, ApiKey]:
         host = api_host(region, self._environ, self._folder)
         return host, find_key(host.region, self._environ, self._folder)
+
+
+@contextlib.contextmanager
+def _notes_on_errors(session: LedgerSession) -> Iterator[None]:
+    try:
+        yield
+    except ModelStudioError as error:
+        error.notes = tuple(session.notes)
+        raise
 
 
 def _tidy(ledger: Ledger, limit: int) -> None:

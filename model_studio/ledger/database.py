@@ -114,10 +114,12 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "ledger.sqlite"
+        self._begun = folder / "ledger.begun"  # lies beside the file as soon as that has its tables
         self._lock = threading.Lock()
         self._checked = False
         self._held_at = -1.0  # when a wait for another program's lock last ended in vain, by the monotonic clock
         self.salt = ""  # as last read; a new file gets it too, so that accounts and fingerprints stay the same
+        self.new_salt = secrets.token_hex(16)  # of a file that is made here while none was read
         self._notices: list[Text] = []
 
     def take_notices(self) -> list[Text]:
@@ -160,9 +162,14 @@ class Database:
             self._held_at = time.monotonic()
             return LedgerUnavailable(_reason(error), cause="locked")
         if not self._is_there():
-            return LedgerUnavailable(_reason(error), cause="absent")
+            return self._gone() if self.salt else LedgerUnavailable(_reason(error), cause="absent")
         full = _is_full(error) and self._is_sound()
         return LedgerUnavailable(_reason(error), cause="full" if full else "unreadable")
+
+    @staticmethod
+    def _gone() -> LedgerUnavailable:
+        """What was read here before is not there: a network drive dropped, somebody cleaned up. It may come back."""
+        return LedgerUnavailable(Text("its file is gone; put it back, or restart ComfyUI to begin a new one"))
 
     def _is_there(self) -> bool:
         """Whether there is, or may be, something in the file."""
@@ -199,15 +206,23 @@ class Database:
             self._checked = True
 
     def _make(self) -> None:
+        if self.salt and not self._is_there() and not self._begun.exists():
+            raise self._gone()  # and nothing is made in its place, such as below the mount point of a drive
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with file_lock(self.folder / "ledger.lock", BUSY_SECONDS):
             was_there = self._is_there()
+            if self.salt and not self.file.exists():
+                raise self._gone()
             self.file.touch(mode=0o600)
             damage = self._damage()
             if damage:
                 self._move_aside(damage)
                 self.file.touch(mode=0o600)
-            self._migrate(was_deleted=not was_there and any(self.folder.glob("claims/*.lock")))
+            elif self.salt and not was_there:
+                raise self._gone()
+            had_one = self._begun.exists() or any(self.folder.glob("claims/*.lock"))
+            self._migrate(was_deleted=had_one and not was_there)
+            self._begun.touch(mode=0o600)
 
     def _is_sound(self) -> bool:
         """Whether there is a file that can be read as it is, such as on a disk that cannot be written."""
@@ -245,7 +260,7 @@ class Database:
             return f"{type(error).__name__}"
 
     def _migrate(self, *, was_deleted: bool) -> None:
-        """`was_deleted`: there was a file before, as its locks tell."""
+        """`was_deleted`: there was a file before, as `ledger.begun` or locks of requests tell."""
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -256,7 +271,7 @@ class Database:
                     # Told by the folder, since this process may not be the one that moved the damaged file there.
                     damaged_today = any(self.folder.glob(DAMAGED + time.strftime("%Y%m%d-*")))
                     day = time.strftime("%Y-%m-%d") if damaged_today or was_deleted else None
-                    connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or secrets.token_hex(16), day))
+                    connection.execute("INSERT INTO secrets VALUES (?, ?)", (self.salt or self.new_salt, day))
                 connection.execute("COMMIT")
 
     def _move_aside(self, damage: str) -> None:

@@ -8,7 +8,9 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from ..service.answers import Drawn
 from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
-from .states import DRAWN, FAILED, LOST, SENDING, UNCERTAIN, State, check
+from .states import DRAWN, FAILED, FOLLOWS, LOST, SENDING, UNCERTAIN, State, check
 from .store import Limits, Store, StoredFile, age_out, make_room, stored_bytes
+from .unwritten import Unwritten
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Asked:
 class Entry:
     """A record. Times are seconds since 1970; `files`: place among the links -> file in the store.
 
-    `id` is None where the ledger could not be written: it is then known to this run only. `denied`: seconds for
+    `id` is None where the ledger could not be written: it is then known to this process only. `denied`: seconds for
     which the service denied a task or picture that it should still have. `day`: the local one, YYYY-MM-DD, to
     which its cost counts.
     """
@@ -79,7 +82,8 @@ def new_entry(asked: Asked, state: State, now: float, task_id: str | None = None
 class Ledger:
     """The records in `folder`, with the store of pictures and the claims beside them.
 
-    Blocking; safe to use from threads and processes at once. All methods raise LedgerUnavailable.
+    Blocking; safe to use from threads and processes at once. All methods raise LedgerUnavailable. What waits in
+    `unwritten` is found by its request, its task and the look for submissions without one.
     """
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
@@ -88,6 +92,7 @@ class Ledger:
         self.store = Store(folder / "pictures")
         self.database = Database(folder)
         self.now = now
+        self.unwritten = Unwritten(self._catch_up)
         # (name, bad end) of which this process warned -> when, by the monotonic clock.
         self.warned: dict[tuple[str, State], float] = {}
 
@@ -95,23 +100,30 @@ class Ledger:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""
         with self.database.transaction(write=False) as ledger:
             (self.database.salt,) = ledger.execute("SELECT salt FROM secrets").fetchone()
-        return hmac.new(self.database.salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
+        return _account(self.database.salt, key)
 
-    def begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None = None) -> Entry:
+    def account_without_file(self, key: str) -> str:
+        """The digest of the file that is made should there be a place for it while this process lives."""
+        return _account(self.database.new_salt, key)
+
+    def begin(
+        self,
+        entry: Entry,
+        allowed: Callable[[Mapping[str, float]], None] | None = None,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Entry:
         """Writes a request that is about to be sent, for the first time or after it was refused.
 
-        `allowed` gets the sums of its day, by currency, and may raise; then nothing is written.
+        `allowed` gets the sums of its day and of this machine's own, by currency the larger of both: either clock may
+        be wrong. It may raise; then nothing is written. Raises CancelledError if it is no longer `wanted` once it can
+        be written.
         """
         check(entry.state, SENDING)
-        with self.database.transaction() as ledger:
+        with self._writing(entry.name) as ledger:
+            if not wanted():
+                raise CancelledError
             if allowed:
-                spent = _spent(ledger, entry.day, but=entry.name)
-                if spent is None:
-                    raise LedgerUnavailable(
-                        Text("it was damaged or deleted today, so the sum of today is not known"),
-                        cause="sum unknown",
-                    )
-                allowed(spent)
+                allowed(_largest([_spent(ledger, day, but=entry.name) for day in {entry.day, local_day(self.now())}]))
             return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
@@ -124,10 +136,18 @@ class Ledger:
 
         Raises sqlite3.IntegrityError for a task_id that another record has.
         """
-        changed = replace(entry, updated=self.now(), **values)
-        check(entry.state, changed.state)
-        with self.database.transaction() as ledger:
-            return _write(ledger, changed)
+        check(entry.state, values.get("state", entry.state))
+        with self._writing(entry.name) as ledger:
+            base = self._newest(ledger, entry)
+            if values.get("state", base.state) not in FOLLOWS[base.state]:
+                del values["state"]  # another run has got further with it
+            return _write(ledger, replace(base, updated=self.now(), **values))
+
+    def _newest(self, ledger: sqlite3.Connection, entry: Entry) -> Entry:
+        """A run's copy of a record, or what another run has made of it since: what is not to change stays as it is."""
+        now = _one(ledger, "name = ?", entry.name)
+        waits = any(waiting.name == entry.name for waiting in self.unwritten.entries())
+        return now if now and now.updated > entry.updated and not waits else entry
 
     def mark_warned(self, entry: Entry, state: State) -> None:
         """Gives the record this state, unless it has got another one since."""
@@ -140,23 +160,36 @@ class Ledger:
 
     def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
         """The last record of a request that may have cost something; `stored_first`: whose pictures are all here."""
-        with self.database.transaction(write=False) as ledger:
-            entries = _all(ledger, "fingerprint = ? AND state != ? ORDER BY id DESC LIMIT 20", fingerprint, FAILED)
-        stored = [entry for entry in entries if stored_first and entry.is_stored]
-        return next(iter(stored or entries), None)
+
+        def read() -> list[Entry]:
+            with self.database.transaction(write=False) as ledger:
+                return _all(ledger, "fingerprint = ? AND state != ? ORDER BY id DESC LIMIT 20", fingerprint, FAILED)
+
+        return self._latest(read, fingerprint, stored_first)
+
+    def latest_unwritten(self, fingerprint: str) -> Entry | None:
+        """The same without the file. Raises nothing."""
+        return self._latest(list, fingerprint, stored_first=False)
 
     def by_task(self, task_id: str) -> Entry | None:
         return self.by_tasks([task_id]).get(task_id)
 
     def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
         """Task id -> its record, where there is one; all in one transaction."""
-        with self.database.transaction(write=False) as ledger:
-            entries = [
-                entry
-                for start in range(0, len(task_ids), _MOST_VALUES)
-                for entry in _with_tasks(ledger, task_ids[start : start + _MOST_VALUES])
-            ]
-        return {entry.task_id: entry for entry in entries if entry.task_id}
+
+        def read() -> list[Entry]:
+            with self.database.transaction(write=False) as ledger:
+                return [
+                    entry
+                    for start in range(0, len(task_ids), _MOST_VALUES)
+                    for entry in _with_tasks(ledger, task_ids[start : start + _MOST_VALUES])
+                ]
+
+        return self._by_tasks(read, task_ids)
+
+    def by_tasks_unwritten(self, task_ids: Sequence[str]) -> dict[str, Entry]:
+        """The same without the file. Raises nothing."""
+        return self._by_tasks(list, task_ids)
 
     def recent(
         self, count: int, *, tasks_only: bool = False, before: int | None = None, search: str = ""
@@ -181,12 +214,20 @@ class Ledger:
     def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         """Submissions of the account and model, sent within so many seconds of this one, whose task is not known."""
         asked = entry.asked
-        with self.database.transaction(write=False) as ledger:
-            return _all(
-                ledger,
-                "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) AND abs(sent - ?) <= ?",
-                *(asked.account, asked.region, asked.model, SENDING, UNCERTAIN, entry.sent, within),
-            )
+
+        def read() -> list[Entry]:
+            with self.database.transaction(write=False) as ledger:
+                return _all(
+                    ledger,
+                    "account = ? AND region = ? AND model = ? AND is_task AND state IN (?, ?) AND abs(sent - ?) <= ?",
+                    *(asked.account, asked.region, asked.model, SENDING, UNCERTAIN, entry.sent, within),
+                )
+
+        return self._unsettled(read, entry, within)
+
+    def unsettled_unwritten(self, entry: Entry, within: float) -> list[Entry]:
+        """The same without the file. Raises nothing."""
+        return self._unsettled(list, entry, within)
 
     def spent_today(self, now: float | None = None) -> dict[str, float] | None:
         """Currency -> sum at list price of what was sent today (local time) and may be billed; None: not known.
@@ -204,12 +245,14 @@ class Ledger:
         """
         if len(content) > limits.bytes:
             return
+        # Nothing ages unless this machine's clock says so too: a gateway's answer may tell an absurd time.
+        ages = limits if limits.now is None else replace(limits, now=min(limits.now, self.now()))
         file = self.store.write(f"{entry.name}-{number}", content)
         with self.database.transaction() as ledger:
             known = _one(ledger, "name = ?", entry.name) or _write(ledger, entry)
             place = (known.id, number)
             ledger.execute("DELETE FROM pictures WHERE request = ? AND number = ?", place)
-            doomed = age_out(ledger, limits, but=known.id)
+            doomed = age_out(ledger, ages, but=known.id)
             to_come = set(range(len(entry.drawn.links))) - {*known.files, number}
             whole = stored_bytes(ledger, known.id) + len(content) * (1 + len(to_come))
             fits = min(whole, stored_bytes(ledger) + len(content)) <= limits.bytes
@@ -249,6 +292,54 @@ class Ledger:
         self.store.delete(doomed)
         self.store.sweep(known)
         self.claims.sweep()
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes the newest record of this name, rather than one that waits to be written."""
+        with self.unwritten.replacing(name) as about_to_commit, self.database.transaction() as ledger:
+            yield ledger
+            about_to_commit()
+
+    def _catch_up(self, entry: Entry, is_current: Callable[[], bool]) -> None:
+        """Writes a record that could not be written before."""
+        with self.database.transaction() as ledger:
+            if not is_current():
+                return
+            try:
+                _write(ledger, entry)
+            except sqlite3.IntegrityError:  # another record has got its task meanwhile
+                _write(ledger, replace(entry, task_id=None))
+
+    def _latest(self, read: Callable[[], list[Entry]], fingerprint: str, stored_first: bool) -> Entry | None:
+        entries = [
+            entry
+            for entry in self.unwritten.over(read)
+            if entry.asked.fingerprint == fingerprint and entry.state != FAILED
+        ]
+        stored = [entry for entry in entries if stored_first and entry.is_stored]
+        return next(iter(stored or entries), None)
+
+    def _by_tasks(self, read: Callable[[], list[Entry]], task_ids: Sequence[str]) -> dict[str, Entry]:
+        wanted = set(task_ids)
+        return {entry.task_id: entry for entry in self.unwritten.over(read) if entry.task_id in wanted}
+
+    def _unsettled(self, read: Callable[[], list[Entry]], entry: Entry, within: float) -> list[Entry]:
+        return [other for other in self.unwritten.over(read) if _may_be_mistaken(other, entry, within)]
+
+
+def _account(salt: str, key: str) -> str:
+    return hmac.new(salt.encode(), key.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _may_be_mistaken(other: Entry, entry: Entry, within: float) -> bool:
+    """See Ledger.unsettled, whose condition this is."""
+    asked, others = entry.asked, other.asked
+    return (
+        (others.account, others.region, others.model) == (asked.account, asked.region, asked.model)
+        and others.is_task
+        and other.state in (SENDING, UNCERTAIN)
+        and abs(other.sent - entry.sent) <= within
+    )
 
 
 def local_day(when: float) -> str:
@@ -321,6 +412,18 @@ def _spent(ledger: sqlite3.Connection, day: str, but: str = "") -> dict[str, flo
         (day, but),
     )
     return {currency: round(amount, 6) for currency, amount in rows}
+
+
+def _largest(sums: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
+    """By currency. Raises LedgerUnavailable if one of them is not known."""
+    largest: dict[str, float] = {}
+    for spent in sums:
+        if spent is None:
+            raise LedgerUnavailable(
+                Text("it was damaged or deleted today, so the sum of today is not known"), cause="sum unknown"
+            )
+        largest |= {currency: max(amount, largest.get(currency, 0)) for currency, amount in spent.items()}
+    return largest
 
 
 def _drawn(columns: Mapping[str, Any]) -> Drawn:

@@ -1,7 +1,8 @@
 """The ledger as one run uses it, in threads.
 
 Before a request is sent, a ledger that is there but cannot be used ends the run: what was paid before is not known.
-Once a request is sent, the ledger is never in its way: what cannot be kept becomes a note.
+Once a request is sent, the ledger is never in its way: what cannot be written becomes a note, and stays known to this
+process (see unwritten), which writes it as soon as it can.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import ConfigurationError, LedgerUnreadable, TaskTimeout
+from ..errors import ConfigurationError, LedgerUnreadable, ModelStudioError, TaskTimeout
 from ..service.answers import Drawn
 from ..threads import file_work, start
 from ..waiting import DeadlinePassed, Interrupted, Waiting
@@ -37,6 +38,7 @@ from . import (
     local_day,
     new_entry,
 )
+from .database import Cause
 
 log = logging.getLogger(__name__)
 WARNED_AFTER = 1.0  # seconds after which an error has surely reached its user
@@ -67,18 +69,21 @@ class LedgerSession:
         self.notes: list[Text] = []
         self._waiting = waiting
         self._reason = ""  # why the ledger could not be used last time
+        self._cause: Cause = "absent"  # the same, as a kind
         self._without = False  # whether this run does without the ledger
         self._known = False  # whether there was a record of its request
 
     async def account(self, key: str) -> str:
-        """The account's digest; an empty text where no ledger can be, and then nothing is written under it.
+        """The account's digest; where no ledger can be, one that this process alone knows it by.
 
         Raises LedgerUnreadable, Interrupted.
         """
-        return await self._before_sending(self.ledger.account, key) or ""
+        return await self._before_sending(self.ledger.account, key) or self.ledger.account_without_file(key)
 
     async def recall(self, key: str, task_ids: Sequence[str]) -> tuple[str, dict[str, Entry]]:
         """The account and the records of tasks, for a run that pays nothing; it goes on where they cannot be read.
+
+        An empty account is one that cannot be known now; nothing new is kept under it.
 
         Raises DeadlinePassed, Interrupted.
         """
@@ -88,7 +93,8 @@ class LedgerSession:
             return account, await self._use(wait, self.ledger.by_tasks, task_ids)
         except LedgerUnavailable:
             self._do_without()
-            return "", {}
+            account = self.ledger.account_without_file(key) if self._cause == "absent" else ""
+            return account, self.ledger.by_tasks_unwritten(task_ids)
 
     @asynccontextmanager
     async def claim(self, fingerprint: str) -> AsyncIterator[None]:
@@ -156,7 +162,7 @@ class LedgerSession:
         entry = replace(refused or new_entry(asked, SENDING, now), sent=now, day=day, billed=asked.n)
         if not self._without:
             try:
-                return await self._use(self._result_or_undo, self.ledger.begin, entry, allowed)
+                return await self._begin(entry, allowed)
             except DeadlinePassed:
                 raise self._late() from None
             except LedgerUnavailable as error:
@@ -171,27 +177,50 @@ class LedgerSession:
                 Text("Nothing was sent. Make the ledger's folder writable, or unset the budget."),
             )
         self._note_unused()
-        return replace(entry, state=SENDING)
+        return self._keep(replace(entry, state=SENDING))
 
-    async def _result_or_undo(self, begun: Future[Entry]) -> Entry:
-        """Whoever is left before it is known that the record is written sends nothing."""
-        try:
-            return await self._waiting.result(begun)
-        except (DeadlinePassed, Interrupted):
-            begun.add_done_callback(self._undo)
-            raise
+    async def _begin(self, entry: Entry, allowed: Callable[[Mapping[str, float]], None] | None) -> Entry:
+        """The written record. Who leaves before that is known sends nothing, and leaves no record that was sent.
 
-    def _undo(self, begun: Future[Entry]) -> None:
-        if not begun.cancelled() and not begun.exception():
-            file_work(self.ledger.update, begun.result(), state=FAILED, billed=0)
+        Raises LedgerUnavailable, DeadlinePassed, Interrupted, and what `allowed` raises.
+        """
+        permit: Future[None] = Future()  # to write; pending until the ledger can be written
+
+        def wanted() -> bool:
+            return permit.running() or permit.set_running_or_notify_cancel()
+
+        async def result_or_undo(begun: Future[Entry]) -> Entry:
+            try:
+                return await self._waiting.result(asyncio.shield(asyncio.wrap_future(begun)))
+            except (DeadlinePassed, Interrupted):
+                if permit.cancel():
+                    begun.cancel()
+                else:
+                    await self._undo(begun)
+                raise
+
+        return await self._use(result_or_undo, self.ledger.begin, entry, allowed, wanted)
+
+    async def _undo(self, begun: Future[Entry]) -> None:
+        """Waits until the record is written, which it already is about to be, and takes it back."""
+        with contextlib.suppress(LedgerUnavailable, ModelStudioError):  # not written
+            entry = await self._waiting.outlast(begun)
+            await self.update(entry, state=FAILED, billed=0)
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
+        changed = replace(entry, updated=self.ledger.now(), **values)
         try:
-            return await self._try(self.ledger.update, entry, **values) or replace(entry, **values)
+            return await self._try(self.ledger.update, entry, **values) or self._keep(changed)
         except sqlite3.IntegrityError:  # an absurd answer: the id of another record's task
             task_id = values.pop("task_id", entry.task_id)
             self.note(Text("The service gave task {task_id} for two requests.", task_id=task_id))
             return replace(await self.update(replace(entry, task_id=None), **values), task_id=task_id)
+
+    def _keep(self, entry: Entry) -> Entry:
+        """What could not be written stays known to this process."""
+        if entry.asked.account:
+            self.ledger.unwritten.add(entry, retry=self._cause != "absent")
+        return entry
 
     async def adopt(self, entry: Entry, task_id: str) -> Entry | None:
         """The record with a task that was found to be its own; None where another has it by now."""
@@ -242,23 +271,27 @@ class LedgerSession:
     async def found(self, asked: Asked, task_id: str) -> Entry:
         """The record of a task that was created here or elsewhere."""
         entry = new_entry(asked, SUBMITTED, self.ledger.now(), task_id)
-        return await self._try(self.ledger.found, entry) or entry
+        return await self._try(self.ledger.found, entry) or self._keep(entry)
 
     async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
         """The record to go on with (see Ledger.latest). Raises LedgerUnreadable, Interrupted."""
         entry = await self._before_sending(self.ledger.latest, fingerprint, stored_first=stored_first)
+        if self._without:
+            entry = self.ledger.latest_unwritten(fingerprint)
         self._known = self._known or entry is not None
         return entry
 
     async def by_task(self, task_id: str) -> Entry | None:
-        return await self._try(self.ledger.by_task, task_id)
+        return (await self.by_tasks([task_id])).get(task_id)
 
     async def by_tasks(self, task_ids: Sequence[str]) -> dict[str, Entry]:
         """Task id -> its record, where there is one and it can be read."""
-        return await self._try(self.ledger.by_tasks, task_ids) or {}
+        found = await self._try(self.ledger.by_tasks, task_ids)
+        return self.ledger.by_tasks_unwritten(task_ids) if found is None else found
 
     async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
-        return await self._try(self.ledger.unsettled, entry, within) or []
+        found = await self._try(self.ledger.unsettled, entry, within)
+        return self.ledger.unsettled_unwritten(entry, within) if found is None else found
 
     async def _before_sending(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """The result; None with a note where no ledger can be. Raises LedgerUnreadable, Interrupted."""
@@ -302,11 +335,11 @@ class LedgerSession:
                 result = await wait(file_work(work))
                 break
             except LedgerUnavailable as error:
-                self._reason = error.reason
+                self._reason, self._cause = error.reason, error.cause
                 if last or error.cause == "locked":
                     raise
             except OSError as error:  # of the store
-                self._reason = _why(error)
+                self._reason, self._cause = _why(error), "unreadable"
                 if last:
                     raise LedgerUnavailable(self._reason) from error
         for notice in self.ledger.database.take_notices():

@@ -185,6 +185,7 @@ class Row:
     beside    prompt of a task that another program of the account made just before
     ahead     how far the service's clock is ahead of this machine's
     later     how much later the second run is: for the service; `aged`: for the ledger
+    denied    for how much longer than the first run the service has denied what it was asked for, before the second
     within    how long a run may take
     """
 
@@ -201,6 +202,7 @@ class Row:
     ahead: float = 0
     later: float = 0
     aged: float = 0
+    denied: float = 0
     within: float = 30
 
 
@@ -282,6 +284,7 @@ class Lane:
                     sim.faults.clear()
                 sim.clock.advance(row.later)
                 self._age(row.aged)
+                self._deny(row.denied)
             run = comfy.run(graph)
             seen.append(self._look(run, shown, row))
             if shown.node in run.cached:
@@ -309,8 +312,15 @@ class Lane:
         assert self._comfy
         if seconds and (self._comfy.home / LEDGER).exists():
             with closing(sqlite3.connect(self._comfy.home / LEDGER)) as ledger, ledger:
-                for column in ("created", "updated", "sent", "missing"):
+                for column in ("created", "updated", "sent"):
                     ledger.execute(f"UPDATE requests SET {column} = {column} - ?", [seconds])
+
+    def _deny(self, seconds: float) -> None:
+        """As if the service had denied for so long what it was asked for before."""
+        assert self._comfy
+        if seconds:
+            with closing(sqlite3.connect(self._comfy.home / LEDGER)) as ledger, ledger:
+                ledger.execute("UPDATE requests SET denied = denied + ? WHERE denied > 0", [seconds])
 
     def _submit_elsewhere(self, prompt: str) -> None:
         """Past the line, so that it is no request that the row would count."""
@@ -324,7 +334,8 @@ class Lane:
         told = str([run.messages, run.outputs, run.progress_texts]) + self._comfy.log()
         secrets = {**self.keys, "signature": "Signature="}
         info = {} if run.error else shown.read(run)
-        assert not info or (info["cost"]["amount"] > 0) == (info["source"] == "new")
+        adopted = any("answer to the submission was lost" in note for note in info.get("notes", ()))
+        assert not info or adopted or (info["cost"]["amount"] > 0) == (info["source"] == "new")
         files = run.images(shown.save)
         return Seen(
             text=shown.text(run),

@@ -110,7 +110,7 @@ ROWS: list[dict[str, Any]] = [
             "inputs": {"timeout": 10},
             "faults": {"picture_expired": {}},
             "later": 25 * 3600,  # by the service's clock alone
-            "aged": 200,  # so that it was denied for minutes
+            "denied": 200,
             "runs": [
                 (r"PictureExpired: The link .* has expired\..*asked for again.*", 1, 1),
                 (r"PictureExpired: The link .* has expired\..*Queue again to try once more.*", 1, 1),

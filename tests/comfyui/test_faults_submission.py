@@ -17,7 +17,7 @@ MAYBE_BILLED = (
     r"It may have been billed \(1 picture, CNY 0\.\d+ at list price\)\. It is not sent again by itself: .* "
     r"Queueing again sends a new request\..*"
 )
-FOUND = r"; The answer to the submission was lost; its task was found in the account's list\."
+FOUND = r"; The answer to the submission was lost\. A task that fits .* was found .* It may be another program's: .*"
 ANOTHERS = (
     r"SubmissionUncertain: The only task in the account's list that could be this request belongs to another one\. "
     + MAYBE_BILLED
@@ -30,7 +30,7 @@ NO_PICTURE = (
 )
 
 OK, STORED = "1 new", "1 from store"
-ADOPTED = ends_well(OK + FOUND, 1, 1, STORED + FOUND)
+ADOPTED = ends_well("1 resumed" + FOUND, 1, 1, STORED + FOUND)
 IN_SYNC = r"; wan2\.6-t2i takes no tasks \(async calls\) with this account, so it was called in sync mode\."
 ANEW = OK + r"; An earlier submission of this request got no answer; it may have been billed too\."
 
@@ -272,7 +272,7 @@ ROWS: list[dict[str, Any]] = [
         "stays": True,
         "runs": [
             (uncertain("the connection broke.*"), 1, 0),
-            *ends_well(OK + FOUND + ANEW.removeprefix(OK), 2, 1, STORED + FOUND),
+            *ends_well("1 resumed" + FOUND + ANEW.removeprefix(OK), 2, 1, STORED + FOUND),
         ],
     },
     {

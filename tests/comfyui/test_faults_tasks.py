@@ -17,6 +17,7 @@ TIMEOUT = (
     r"TaskTimeout: After 1\d s the task is not finished \({}\)\. The service goes on and bills what it draws\. "
     r"Run again within 24 hours: the task is taken up, and nothing is paid twice\. .* \(.*task id .*\)"
 )
+DENIED = r"TaskTimeout: For 1\d s the service has not known the task that it made\. .*asking costs nothing.*task id .*"
 ANEW = r"1 new; An earlier submission of this request got no answer; it may have been billed too\."
 SENT_AGAIN = r"1 new; An earlier {} of this request can no longer be fetched, so it was sent again\."
 ONE_OF_TWO = r"; 2 pictures were asked for, 1 came\."
@@ -114,15 +115,15 @@ ROWS: list[dict[str, Any]] = [
         "fault": "UNKNOWN, and known again by the next run",
         "inputs": {"timeout": 10},
         "faults": {"unknown": {"on": "poll"}},
-        "runs": [(TIMEOUT.format("UNKNOWN"), 1, 1), *ends_well(RESUMED, 1, 1)],
+        "runs": [(DENIED, 1, 1), *ends_well(RESUMED, 1, 1)],
     },
     {
         "fault": "UNKNOWN for ever",
         "inputs": {"timeout": 10},
         "faults": {"unknown": {"times": 1}},
-        "aged": 200,  # so that it was denied for minutes
+        "denied": 200,
         "runs": [
-            (TIMEOUT.format("UNKNOWN"), 1, 0),
+            (DENIED, 1, 0),
             (NO_TASK + "Queue again to try once more.*", 1, 0),
             *ends_well(SENT_AGAIN.format("task"), 2, 1),
         ],
@@ -132,7 +133,7 @@ ROWS: list[dict[str, Any]] = [
         "inputs": {"timeout": 10},
         "faults": {"stuck_running": {"on": "poll"}},
         "later": 25 * 3600,
-        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (TIMEOUT.format("UNKNOWN"), 1, 1)],
+        "runs": [(TIMEOUT.format("RUNNING"), 1, 1), (DENIED, 1, 1)],
     },
     {
         "fault": "time-out, run again a day later",

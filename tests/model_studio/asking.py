@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from typing import Any
 
@@ -81,6 +82,12 @@ def set_clock(studio: Studio, hours: float) -> None:
     """This machine's clock is set so much ahead (or back); the service's is not."""
     now = studio.ledger.now
     studio.ledger.now = lambda: now() + hours * 3600
+
+
+def become_another_machine(studio: Studio) -> None:
+    """It has never had a ledger; what the service did so far was for somebody else."""
+    shutil.rmtree(studio.ledger.folder)
+    studio.ledger.database.salt = ""
 
 
 async def owner(studio: Studio, request: ImageRequest) -> PaidRequest:

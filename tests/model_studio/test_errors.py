@@ -7,6 +7,7 @@ from pathlib import Path
 from model_studio import errors
 from model_studio.errors import ModelStudioError, TaskTimeout
 from model_studio.service import advice
+from model_studio.words import Text
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -25,6 +26,8 @@ def test_message_has_what_advice_and_facts() -> None:
     error = TaskTimeout("What happened.", "What to do.", code="C", http_status=500, request_id="r", task_id="t")
     assert str(error) == "What happened. What to do. (code C, HTTP 500, request id r, task id t)"
     assert str(ModelStudioError("Only this.")) == "Only this."
+    error.notes = (Text("One more."), Text("And another."))
+    assert str(error).endswith("request id r, task id t) One more. And another.")
 
 
 def test_ids_are_added_but_not_replaced() -> None:

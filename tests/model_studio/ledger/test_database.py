@@ -566,9 +566,9 @@ for own in (database, Database(Path(args[0]))):
 
 
 @pytest.mark.parametrize("emptied", [False, True])
-@pytest.mark.parametrize("left", ["pictures/a.png", "claims/print.lock"])
+@pytest.mark.parametrize("left", ["pictures/a.png", "claims/print.lock", "ledger.begun"])
 def test_a_file_that_was_deleted_took_the_sum_of_the_day_with_it(folder: Path, left: str, emptied: bool) -> None:
-    (folder / left).parent.mkdir(parents=True)
+    (folder / left).parent.mkdir(parents=True, exist_ok=True)
     (folder / left).touch()
     if emptied:  # or a process was killed when it had begun a new one
         (folder / "ledger.sqlite").touch()
@@ -576,3 +576,32 @@ def test_a_file_that_was_deleted_took_the_sum_of_the_day_with_it(folder: Path, l
     assert ledger.spent_today() is None
     shutil.rmtree(folder)
     assert ledger.spent_today() == {}
+    ledger.database.file.unlink()
+    assert ledger.spent_today() is None
+
+
+@pytest.mark.parametrize("how", ["the file", "its content", "the folder", "the folder and the place for it"])
+def test_what_vanishes_while_it_is_in_use_is_not_begun_again(folder: Path, tmp_path: Path, how: str) -> None:
+    """A network drive drops, and its mount point is an empty folder."""
+    ledger, away = Ledger(folder), tmp_path / "away"
+    account = ledger.account("key")
+    if how == "the file":
+        ledger.database.file.replace(away)
+    elif how == "its content":
+        away.write_bytes(ledger.database.file.read_bytes())
+        ledger.database.file.write_bytes(b"")
+    else:
+        folder.replace(away)
+    if how == "the folder and the place for it":
+        folder.parent.rmdir()
+        folder.parent.touch()
+    for use in (ledger.stored_bytes, lambda: ledger.account("key"), lambda: ledger.tidy(1000)):
+        with pytest.raises(LedgerUnavailable, match="its file is gone; put it back, or restart") as caught:
+            use()
+        assert caught.value.cause == "unreadable"
+    assert how in ("the file", "its content") or not folder.exists()
+    if how == "the folder and the place for it":
+        folder.parent.unlink()
+        folder.parent.mkdir()
+    away.replace(folder if how.startswith("the folder") else ledger.database.file)
+    assert ledger.account("key") == account

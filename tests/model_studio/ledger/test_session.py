@@ -160,23 +160,45 @@ def test_without_a_ledger_a_run_goes_on_with_one_note(
 ) -> None:
     session = lost_session
     with caplog.at_level(logging.WARNING):
-        assert wait(session.account("key")) == ""
+        account = wait(session.account("key"))
+        assert len(account) == 32 and account not in (wait(session.account("other")), session.ledger.database.new_salt)
         begun = wait(session.begin(ORDER, None))
         assert (begun.id, begun.asked, begun.state) == (None, ORDER, SENDING)
         updated = wait(session.update(begun, state=DRAWN, drawn=Drawn(("link",)), billed=1))
-        assert updated == replace(begun, state=DRAWN, drawn=Drawn(("link",)), billed=1)
+        assert updated == replace(begun, state=DRAWN, drawn=Drawn(("link",)), billed=1, updated=updated.updated)
         assert wait(session.adopt(begun, "t-1")) is None  # nobody can know whose it is
-        found = wait(session.found(ORDER, "t-2"))
+        found = wait(session.found(Asked("account", "cn-beijing"), "t-2"))
         assert (found.id, found.task_id, found.state) == (None, "t-2", SUBMITTED)
-        assert wait(session.latest("print")) is wait(session.by_task("t-1")) is None
+        assert wait(session.latest("print")) == updated and wait(session.by_task("t-2")) == found
+        assert wait(session.latest("another print")) is wait(session.by_task("t-1")) is None
         assert wait(session.unsettled(begun, within=70)) == []
     assert session.notes == [NOTE] and caplog.messages == [NOTE]
+    again = LedgerSession(session.ledger, RULES, Waiting(60))  # of the next run
+    assert wait(again.account("key")) == account and wait(again.latest("print")) == updated
+    assert wait(again.recall("key", ["t-2"])) == (account, {"t-2": found})
+
+
+def test_a_ledger_that_comes_into_being_knows_the_accounts(lost_session: LedgerSession) -> None:
+    account = wait(lost_session.account("key"))
+    lost_session.ledger.folder.parent.unlink()
+    again = LedgerSession(lost_session.ledger, RULES, Waiting(60))
+    assert wait(again.account("key")) == account and again.notes == []
+
+
+def test_what_is_found_while_no_account_is_known_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    session = session_in(tmp_path)
+    with held(session, "the file"):
+        account, _ = wait(session.recall("key", ["t-1"]))
+    assert wait(session.found(Asked(account, "cn-beijing"), "t-1")).task_id == "t-1"
+    assert session.ledger.unwritten.entries() == []
 
 
 def test_a_ledger_that_breaks_amid_a_run(session: LedgerSession) -> None:
     begun = wait(session.begin(ORDER, None))
     spoil(session)
-    assert wait(session.update(begun, state=LOST)) == replace(begun, state=LOST)
+    lost = wait(session.update(begun, state=LOST))
+    assert lost == replace(begun, state=LOST, updated=lost.updated)
     assert wait(session.by_task("t-1")) is None and wait(session.unsettled(begun, within=70)) == []
     (note,) = session.notes
     assert note == "Nothing is kept, since the ledger cannot be used: unable to open database file."
@@ -271,28 +293,83 @@ def test_cancel_ends_the_wait_for_it(tmp_path: Path, use: str) -> None:
         wait(BEFORE_SENDING[use](session))
 
 
-def test_a_record_that_is_written_after_its_run_was_left_counts_as_not_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("allowed", [None, lambda spent: None], ids=["", "with a budget"])
+def test_a_run_that_was_left_before_the_ledger_could_be_written_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: Any
 ) -> None:
-    session, release = session_in(tmp_path, Waiting(0.2)), threading.Event()
+    session, release, ended = session_in(tmp_path, Waiting(0.2)), threading.Event(), threading.Event()
     begin = session.ledger.begin
 
     def late(*args: Any) -> Entry:
         release.wait(30)
-        return begin(*args)
+        try:
+            return begin(*args)
+        finally:
+            ended.set()
 
     monkeypatch.setattr(session.ledger, "begin", late)
+    with pytest.raises(LedgerUnreadable, match="did not answer"):
+        wait(session.begin(ORDER, allowed))
+    release.set()
+    assert ended.wait(20) and session.ledger.recent(2) == []
+
+
+@pytest.mark.parametrize("left_by", [Interrupted, LedgerUnreadable])
+def test_a_run_that_is_left_while_its_record_is_written_takes_it_back_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_by: type[Exception]
+) -> None:
+    """Else the next run of the request, which waits for the claim, takes it for one that was sent."""
+    writing, release, canceled = threading.Event(), threading.Event(), list[bool]()
+    session = session_in(tmp_path, Waiting(60, interrupted=lambda: bool(canceled)))
+    transaction = session.ledger.database.transaction
+
+    @contextmanager
+    def slow(*, write: bool = True) -> Iterator[Any]:
+        with transaction(write=write) as connection:
+            yield connection
+            writing.set()
+            release.wait(20)  # the commit takes long
 
     async def scene() -> None:
-        with pytest.raises(LedgerUnreadable):
-            await session.begin(ORDER, None)
+        run = asyncio.ensure_future(session.begin(ORDER, None))
+        while not writing.is_set():
+            await asyncio.sleep(0.005)
+        if left_by is Interrupted:
+            canceled.append(True)
+        else:
+            session._waiting.deadline = 0.0
+        await asyncio.sleep(0.3)
+        assert not run.done()
         release.set()
-        end = time.monotonic() + 20
-        while [(entry.state, entry.billed) for entry in session.ledger.recent(2)] != [(FAILED, 0)]:
-            assert time.monotonic() < end
-            await asyncio.sleep(0.01)
+        with pytest.raises(left_by):
+            await run
+        assert [(entry.state, entry.billed) for entry in session.ledger.recent(2)] == [(FAILED, 0)]
+
+    monkeypatch.setattr(session.ledger.database, "transaction", slow)
+    wait(scene())
+
+
+def test_a_refusal_of_a_run_that_was_left_is_no_trouble(tmp_path: Path) -> None:
+    deciding, release, canceled = threading.Event(), threading.Event(), list[bool]()
+    session = session_in(tmp_path, Waiting(60, interrupted=lambda: bool(canceled)))
+
+    def refuse(spent: Mapping[str, float]) -> None:
+        deciding.set()
+        release.wait(20)
+        raise BudgetReached("no")
+
+    async def scene() -> None:
+        run = asyncio.ensure_future(session.begin(ORDER, refuse))
+        while not deciding.is_set():
+            await asyncio.sleep(0.005)
+        canceled.append(True)
+        await asyncio.sleep(0.2)
+        release.set()
+        with pytest.raises(Interrupted):
+            await run
 
     wait(scene())
+    assert session.ledger.recent(2) == []
 
 
 @pytest.mark.parametrize("how", ["the file", "its lock"])
@@ -331,6 +408,8 @@ def test_once_something_is_sent_a_held_ledger_stops_nothing_and_the_next_update_
     entry = session.ledger.begin(new_entry(ORDER, SENDING, session.ledger.now()))
     with held(session, "the file"):
         entry = wait(session.update(entry, state=SUBMITTED, task_id="t-1"))
+        (known,) = session.ledger.by_tasks_unwritten(["t-1"]).values()
+        assert known == entry and wait(session.by_task("t-1")) == known
     assert session.ledger.recent(1)[0].state == SENDING and len(session.notes) == 1
     entry = wait(session.update(entry, state=DRAWN))
     assert (session.ledger.recent(1)[0].task_id, session.ledger.recent(1)[0].state) == ("t-1", DRAWN)
@@ -383,6 +462,24 @@ def test_the_day_is_the_callers(tmp_path: Path) -> None:
     for _ in range(2):
         assert wait(session.begin(ORDER, seen.append, today=sent)).sent == sent + 91 * 86400
     assert seen == [{}, {"CNY": 0.28}]
+
+
+def test_the_larger_sum_of_two_days_counts(tmp_path: Path) -> None:
+    """The service's day and this machine's: nobody knows which clock is right."""
+    seen, own, later = list[Mapping[str, float]](), 1_790_000_000.0, 1_790_000_000.0 + 86400
+    session = LedgerSession(Ledger(tmp_path, lambda: own), RULES, Waiting(60))
+    dollars = replace(ORDER, price=(0.1, "USD"))
+    for asked, today in ((ORDER, own), (ORDER, own), (ORDER, later), (dollars, later), (ORDER, later), (ORDER, own)):
+        wait(session.begin(asked, seen.append, today=today))
+    assert seen[3:] == [{"CNY": 0.56}, {"CNY": 0.56, "USD": 0.2}, {"CNY": 0.56}]
+
+
+@pytest.mark.parametrize("days_off", [-1, 0, 1])
+def test_a_day_whose_sum_is_unknown_refuses_by_either_clock(tmp_path: Path, days_off: int) -> None:
+    (tmp_path / "ledger.begun").touch()  # of a ledger that was deleted
+    session = session_in(tmp_path)
+    with pytest.raises(ConfigurationError, match="damaged or deleted today"):
+        wait(session.begin(ORDER, lambda spent: None, today=time.time() + days_off * 86400))
 
 
 # Claims

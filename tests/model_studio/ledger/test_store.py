@@ -394,3 +394,13 @@ def test_threads_keep_to_the_limit_together(folder: Path, shared: bool) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert on_disk(one) == in_table(one) and len(on_disk(one)) == 6
+
+
+@pytest.mark.parametrize(("own", "services", "left"), [(0, 91, 2), (91, 0, 2), (91, 91, 1)], ids=str)
+def test_nothing_ages_by_one_clock_alone(ledger: Ledger, now: Any, own: int, services: int, left: int) -> None:
+    """Either may tell an absurd time: this machine's, or an answer of something on the way to the service."""
+    keep(ledger, 30)
+    start, limits = now.time, Limits(ROOMY, 90, now.time + services * DAY)
+    now.time = start + own * DAY
+    ledger.keep(begin(ledger), 0, PNG, limits)
+    assert len(on_disk(ledger)) == left

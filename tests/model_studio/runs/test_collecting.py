@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import sqlite3
 import threading
 import time
@@ -20,7 +19,7 @@ from model_studio.studio import Result, Studio
 from model_studio.threads import FILE_THREADS, file_work
 from model_studio.waiting import Interrupted, Origin, Waiting
 from simulator import Simulator
-from tests.model_studio.asking import ask, creations, served
+from tests.model_studio.asking import ask, become_another_machine, creations, served
 
 TASK = "wan2.2-t2i-flash"
 
@@ -83,7 +82,7 @@ def test_a_task_created_elsewhere_is_kept_and_costs_nothing_here(
     studio: Studio, waiting: Waiting, sim: Simulator
 ) -> None:
     task_id, _ = submit(studio, waiting)
-    shutil.rmtree(studio.ledger.folder)  # as if someone else had submitted it
+    become_another_machine(studio)
     collect(studio, waiting, task_id)
     assert states(studio) == [DRAWN] and studio.ledger.spent_today() == {}
     assert collect(studio, waiting, task_id).info["source"] == "from store"
@@ -121,7 +120,7 @@ def test_a_task_of_another_kind_is_named_and_not_written_down(
 ) -> None:
     sim.faults.add(fault, times=1)
     task_id, _ = submit(studio, waiting)
-    studio.ledger.database.file.unlink()  # as if another program had submitted it
+    become_another_machine(studio)
     for _ in range(2):
         with pytest.raises(errors.TaskError, match=f"made {work}; this node fetches pictures only") as caught:
             collect(studio, waiting, task_id)
@@ -232,7 +231,7 @@ def test_a_found_task_of_another_is_given_back_by_the_poller_too(
     studio: Studio, waiting: Waiting, sim: Simulator
 ) -> None:
     stranger, _ = submit(studio, waiting, prompt="a castle of somebody else")
-    studio.ledger.database.file.unlink()
+    become_another_machine(studio)
     sim.faults.add("http_502", on="create", times=1)
     adopted, _ = submit(studio, waiting)
     assert adopted == stranger
