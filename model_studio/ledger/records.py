@@ -147,7 +147,7 @@ class Ledger:
         """A run's copy of a record, or what another run has made of it since: what is not to change stays as it is."""
         now = _one(ledger, "name = ?", entry.name)
         waits = any(waiting.name == entry.name for waiting in self.unwritten.entries())
-        return now if now and now.updated > entry.updated and not waits else entry
+        return now if now and now.updated != entry.updated and not waits else entry
 
     def mark_warned(self, entry: Entry, state: State) -> None:
         """Gives the record this state, unless it has got another one since."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 import time
@@ -517,6 +518,8 @@ def test_all_say_when_there_is_no_ledger(folder: Path) -> None:
 
 def test_a_stale_copy_of_a_record_changes_only_what_it_is_told_to(ledger: Ledger) -> None:
     """As of a Task Poller that was asked for minutes while a generator fetched the pictures."""
+    moments = itertools.count(1_800_000_000)
+    ledger.now = lambda: float(next(moments))
     stale = ledger.update(ledger.begin(new_entry(ORDER, SENDING, ledger.now())), state=SUBMITTED, task_id="t-1")
     drawn = ledger.update(stale, state=DRAWN, drawn=Drawn(("https://a.aliyuncs.com/1.png",)), billed=1)
     assert ledger.update(stale, denied=7.0).drawn == drawn.drawn
