@@ -2,6 +2,7 @@
 
 database     one SQLite file, made, migrated, and moved aside when it is damaged
 records      every request that can cost money, written before it is sent
+unwritten    records that could not be written, for as long as the process lives
 states       how far a request got, and which state may follow which
 store        the original bytes of finished pictures
 claims       one run at a time for the same request, among all processes

@@ -128,6 +128,9 @@ class Ledger:
 
     def found(self, entry: Entry) -> Entry:
         """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
+        task_id = entry.task_id or ""
+        if self.by_tasks_unwritten([task_id]) and (known := self.by_task(task_id)):
+            return known
         with self.database.transaction() as ledger:
             return _one(ledger, "task_id = ?", entry.task_id) or _write(ledger, entry)
 

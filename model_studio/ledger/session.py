@@ -271,7 +271,8 @@ class LedgerSession:
     async def found(self, asked: Asked, task_id: str) -> Entry:
         """The record of a task that was created here or elsewhere."""
         entry = new_entry(asked, SUBMITTED, self.ledger.now(), task_id)
-        return await self._try(self.ledger.found, entry) or self._keep(entry)
+        known = await self._try(self.ledger.found, entry) or self.ledger.by_tasks_unwritten([task_id]).get(task_id)
+        return known or self._keep(entry)
 
     async def latest(self, fingerprint: str, *, stored_first: bool = False) -> Entry | None:
         """The record to go on with (see Ledger.latest). Raises LedgerUnreadable, Interrupted."""

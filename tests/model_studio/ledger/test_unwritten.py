@@ -63,6 +63,7 @@ def test_it_takes_the_place_of_what_the_file_says(ledger: Ledger) -> None:
     assert ledger.latest("print") == ledger.by_task("t-1") == submitted
     assert ledger.by_tasks(["t-1", "t-2"]) == {"t-1": submitted} and ledger.unsettled(entry, 70) == []
     assert ledger.latest_unwritten("print") == submitted and ledger.by_tasks_unwritten(["t-1"]) == {"t-1": submitted}
+    assert ledger.found(new_entry(Asked("account", "cn-beijing"), SUBMITTED, ledger.now(), "t-1")) == submitted
     assert in_file(ledger) == [(SENDING, None)]
 
 

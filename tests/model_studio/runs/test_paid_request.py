@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_studio import errors
-from model_studio.ledger import DRAWN, FAILED, SENDING, SUBMITTED, UNCERTAIN, LedgerUnavailable, new_entry, session
+from model_studio.ledger import (
+    DRAWN,
+    FAILED,
+    SENDING,
+    SUBMITTED,
+    UNCERTAIN,
+    Ledger,
+    LedgerUnavailable,
+    database,
+    new_entry,
+    session,
+)
 from model_studio.runs import leftovers
+from model_studio.service.exchange import Answer, Call
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
 from simulator import Simulator
@@ -287,12 +301,14 @@ def test_failed_pictures_are_not_counted(generate: Generate, sim: Simulator, stu
 # A ledger that cannot be kept
 
 
-def test_without_a_ledger_pictures_still_come(
-    generate: Generate, sim: Simulator, studio: Studio, tmp_path: Path, environ: dict[str, str]
-) -> None:
-    studio.ledger.database.folder = studio.ledger.claims._folder = tmp_path / "file" / "below"
-    studio.ledger.database.file = tmp_path / "file" / "below" / "ledger.sqlite"
+@pytest.fixture
+def no_ledger(studio: Studio, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
+    studio.ledger = Ledger(tmp_path / "file" / "below")
+
+
+@pytest.mark.usefixtures("no_ledger")
+def test_without_a_ledger_pictures_still_come(generate: Generate, sim: Simulator, environ: dict[str, str]) -> None:
     result = generate()
     assert result.info["source"] == "new" and same(result, sim)
     assert any(note.startswith("Nothing is kept") for note in result.info["notes"])
@@ -300,6 +316,59 @@ def test_without_a_ledger_pictures_still_come(
     with pytest.raises(errors.ConfigurationError, match="cannot be kept"):
         generate(seed=2)
     assert len(creations(sim)) == 1
+
+
+@pytest.mark.usefixtures("no_ledger")
+def test_without_a_ledger_the_next_run_takes_up_the_task(
+    generate: Generate, sim: Simulator, studio: Studio, waiting: Waiting
+) -> None:
+    sim.faults.add("stuck_running", on="poll")
+    for _ in range(2):
+        with pytest.raises(errors.TaskTimeout, match=r"nothing is paid twice.*Nothing is kept, since the ledger"):
+            generate(timeout=30)
+    sim.faults.clear()
+    task_id, facts = asyncio.run(studio.submit(ask(TASK), waiting))
+    assert facts["source"] == "resumed"
+    found = asyncio.run(studio.collect([task_id], "cn-beijing", waiting))
+    assert same(found, sim) and found.info["model"] == TASK  # as the record says
+    assert generate().info["source"] == "resumed" and len(creations(sim)) == 1
+
+
+@pytest.mark.usefixtures("no_ledger")
+@pytest.mark.parametrize("model", [TASK, SYNC])
+def test_without_a_ledger_consent_is_needed_too(generate: Generate, sim: Simulator, model: str) -> None:
+    sim.faults.add("close_before_answer", on="create", times=1)
+    sim.faults.add("http_502", on="list")
+    queued = time.time()
+    for _ in range(5):
+        with pytest.raises(errors.SubmissionUncertain):
+            generate(model, queued=queued)
+    assert len(creations(sim)) == 1
+    assert generate(model, queued=time.time() + 1).info["source"] == "new"
+
+
+@pytest.mark.parametrize("model", [TASK, SYNC])
+def test_an_answer_that_comes_while_the_ledger_is_held_is_not_forgotten(
+    generate: Generate, sim: Simulator, studio: Studio, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    generate(seed=1)
+    exchange = studio._exchange
+    with closing(sqlite3.connect(studio.ledger.database.file, isolation_level=None, check_same_thread=False)) as backup:
+
+        def held_from_the_answer_on(call: Call) -> Answer:
+            answer = exchange(call)
+            if call.method == "POST" and not backup.in_transaction:
+                backup.execute("BEGIN EXCLUSIVE")
+            return answer
+
+        monkeypatch.setattr(studio, "_exchange", held_from_the_answer_on)
+        assert generate(model).info["source"] == "new"
+        backup.execute("ROLLBACK")
+    monkeypatch.setattr(studio, "_exchange", exchange)
+    sim.faults.add("http_502", on="list")
+    assert generate(model).info["source"] in ("resumed", "from store") and billed(sim) == 2
+    become(studio, DRAWN, DRAWN)
 
 
 def test_nothing_secret_is_written_down_but_the_links(generate: Generate, sim: Simulator, tmp_path: Path) -> None:
