@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,6 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 AT_ONCE = 20  # seconds, in which Python itself ends: busy machines take a few
 FOUR = {"model": "qwen-image-2.0-pro", "n": 4}
 WAITS = "ComfyUI ends as soon as what is paid for and cannot be fetched later is here: 4 × qwen-image-2.0-pro."
-
-
-@pytest.fixture(autouse=True)
-def interruptible() -> Iterator[None]:
-    """A shell lets programs that it starts in the background ignore SIGINT, and they their children."""
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
