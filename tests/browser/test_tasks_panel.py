@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from model_studio.ledger import DRAWN, UNCERTAIN, Asked, Ledger, Limits, new_entry
+from model_studio.ledger import DRAWN, SENDING, UNCERTAIN, Asked, Ledger, Limits, new_entry
 from model_studio.service.answers import Drawn
 from rig.comfyui import ComfyUI
 from simulator import Simulator
@@ -229,7 +229,7 @@ def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: Comfy
     prompt["1"]["inputs"]["seed"] = 2147483647  # by now the node may have another one
     assert comfy.run(prompt).status == "success"
     asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "a boat in the fog", "512*512", 1)
-    ledger.begin(new_entry(asked, UNCERTAIN, ledger.now()))
+    ledger.update(ledger.begin(new_entry(asked, SENDING, ledger.now())), state=UNCERTAIN)
     panel = open_tab(open_page())
     search(panel, "a boat without a task")
     expect(rows(panel)).to_contain_text("Run again with seed 2147483647")
@@ -249,7 +249,9 @@ def test_words_are_seen_whole_in_any_font(
     )
     for task_id in (None, f"task {language}"):
         entry = replace(new_entry(asked, DRAWN, 1_700_000_000, task_id), drawn=Drawn(("https://link",)))
-        ledger.keep(ledger.begin(entry), 0, png(Drawing("m", "p", 1, 64, 64)), Limits(2**30))
+        ledger.keep(
+            ledger.update(ledger.begin(entry), state=DRAWN), 0, png(Drawing("m", "p", 1, 64, 64)), Limits(2**30)
+        )
     page = open_page(language)
     panel = open_tab(page)
     search(panel, prompt)

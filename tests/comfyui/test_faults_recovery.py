@@ -22,7 +22,11 @@ from simulator.service import Caller
 
 STORED, RESUMED = "1 from store", "1 resumed"
 NO_ANSWER = "An earlier submission of this request got no answer; it may have been billed too."
-ADOPTED = "The answer to the submission was lost; its task was found in the account's list."
+ADOPTED = (
+    "The answer to the submission was lost. A task that fits (model, time, size, number of pictures, and the prompt "
+    "where the service repeats it) was found in the account's list. It may be another program's: if the picture does "
+    "not fit, change the seed to send a new request."
+)
 OTHER_MODEL = "wan2.2-t2i-plus"  # whose submissions nobody mixes up with those of the other tests
 # A sync call of a second node, which its simulator can spoil by the model's name.
 SIBLING = {"model": "wan2.6-t2i", "call_mode": "sync", "width": 1280, "height": 1280}

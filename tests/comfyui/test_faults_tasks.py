@@ -162,7 +162,7 @@ ROWS: list[dict[str, Any]] = [
             "runs": [
                 (
                     r"NoPictures: The service drew no picture\. It says: \"I cannot draw this\..*\" It may be billed: "
-                    r"look at the usage page .* Queue again .*request id .*",
+                    r"look at the usage page .* Queued again unchanged.*request id .*",
                     1,
                     0,
                 ),
@@ -179,7 +179,7 @@ ROWS: list[dict[str, Any]] = [
             "runs": [
                 (
                     r"NoPictures: The service says it is done, but gave no picture\. It may be billed\. "
-                    r"Look at the usage page .* Queue again .*request id .*",
+                    r"Look at the usage page .* Queued again unchanged.*request id .*",
                     1,
                     0,
                 ),
