@@ -164,7 +164,8 @@ async def _submit(paid: PaidRequest) -> None:
         else:
             await paid.submitted(answer)
     await paid.retire()
-    log.info("Submitted task %s (%s).", paid.entry.task_id, paid.entry.asked.model)
+    asked = paid.entry.asked
+    log.info("Submitted task %s (%s, n=%d, %s).", paid.entry.task_id, asked.model, asked.n, asked.region)
 
 
 def _polling(paid: PaidRequest) -> Polling:
