@@ -31,9 +31,8 @@ class Revisions:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._last: OrderedDict[str, int] = (
-            OrderedDict()
-        )  # digest of a node -> number of its last end that was not final
+        # Digest of a node -> number of its last end that was not final.
+        self._last: OrderedDict[str, int] = OrderedDict()
         self._nodes: OrderedDict[Place, str] = OrderedDict()  # -> digest of the node
         self._submitters: OrderedDict[str, set[str]] = OrderedDict()  # task id -> digests of the nodes that gave it out
         self._failed: OrderedDict[str, None] = OrderedDict()  # ids of tasks; the values are of no use

@@ -223,7 +223,7 @@ class Studio:
     async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Drawing]:
         """The request as it was sent in the end, and what came of it."""
         paid = await self._paid(request, waiting)
-        access = (_digest(paid.client), request.region, request.model.ids[request.region])
+        access = (_digest(paid.client.key), request.region, request.model.ids[request.region])
         if access in self._sync_only and (by_sync_call := request.by_sync_call()):
             paid = await self._paid(by_sync_call, waiting)
         try:
@@ -241,7 +241,7 @@ class Studio:
         session = self._session(waiting)
         pace = settings.pace(self._environ)
         gate = self._pacer.submits(
-            _digest(client),
+            _digest(client.key),
             request.region,
             request.model.ids[request.region],
             pace.limit(request.model, request.region),
@@ -261,7 +261,7 @@ class Studio:
 
     async def _client(self, region: str) -> Client:
         host, key = await asyncio.wrap_future(start(self._account, region))
-        queries = self._pacer.queries(_key_digest(key), settings.pace(self._environ).limits_queries)
+        queries = self._pacer.queries(_digest(key), settings.pace(self._environ).limits_queries)
         clock = self._clocks.setdefault(host.base_url, ServiceClock(lambda: self.ledger.now()))
         return Client(host, key, self._exchange, clock, queries)
 
@@ -284,10 +284,6 @@ def _tidy(ledger: Ledger, limit: int) -> None:
         ledger.tidy(limit)
 
 
-def _digest(client: Client) -> str:
-    return _key_digest(client.key)
-
-
-def _key_digest(key: ApiKey) -> str:
+def _digest(key: ApiKey) -> str:
     """Tells accounts apart within this process; so that tables hold no keys."""
     return hashlib.sha256(key.value.encode()).hexdigest()

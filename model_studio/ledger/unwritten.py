@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..threads import start
@@ -82,7 +83,7 @@ class Unwritten:
             time.sleep(PAUSE)
             with contextlib.suppress(LedgerUnavailable):
                 for entry in entries:
-                    self._write(entry, lambda entry=entry: self._is_current(entry))  # type: ignore[misc]
+                    self._write(entry, partial(self._is_current, entry))
                     self._remove(entry)
                     log.info("Request %s is written down now.", entry.name)
 

@@ -43,6 +43,7 @@ async def adopt(paid: PaidRequest) -> bool:
                 paid.waiting.tell(Text("looking for the task in the account's list"))
                 await paid.waiting.sleep(pause)
                 if task_id := await _find(paid):
+                    log.info("Task %s in the account's list fits a submission whose answer was lost.", task_id)
                     return await paid.adopted(task_id)
     except (ServiceError, DeadlinePassed):
         pass
