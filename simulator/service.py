@@ -61,6 +61,7 @@ class Service:
         self.config, self.clock, self.faults = config, clock, faults
         self.pictures = PictureStore()
         self.tasks: dict[str, Task] = {}
+        self._dropped: dict[str, Task] = {}
         self._charges: list[tuple[Billed, Task | None]] = []
         self._seen: defaultdict[object, deque[float]] = defaultdict(deque)
         self._lock = threading.RLock()
@@ -72,8 +73,13 @@ class Service:
             return [charge for charge, task in self._charges if task is None or task.canceled is None]
 
     def reset(self) -> None:
-        """Forgets tasks, charges and the counts of the limits; links to pictures stay good."""
+        """Forgets tasks, charges and the counts of the limits; links to pictures stay good.
+
+        Tasks at work are canceled first, and say so: who waits for a task that is UNKNOWN waits on.
+        """
         with self._lock:
+            now = self.clock.now()
+            self._dropped.update({task.id: task for task in self.tasks.values() if task.drop(now)})
             self.tasks.clear()
             self._charges.clear()
             self._seen.clear()
@@ -145,7 +151,7 @@ class Service:
         return answers.list_body(caller.request_id, found, now, wanted.page_no, wanted.page_size)
 
     def _find(self, caller: Caller, task_id: str) -> Task | None:
-        task = self.tasks.get(task_id)
+        task = self.tasks.get(task_id) or self._dropped.get(task_id)
         return task if task and Account(task.account, task.region) == caller.account else None
 
     def _limit(self, key: object, rate: Rate) -> None:

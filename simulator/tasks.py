@@ -103,6 +103,13 @@ class Task:
         self.canceled = now
         return True
 
+    def drop(self, now: float) -> bool:
+        """Ends a task that has not ended, as if it had been canceled; whether it was one."""
+        if self.state(now) not in ("PENDING", "RUNNING"):
+            return False
+        self.canceled = now
+        return True
+
 
 def queue_up(tasks: Iterable[Task], at_once: int) -> None:
     """Plans the starts of one account's tasks of one model, first come first served, `at_once` running together.

@@ -168,10 +168,21 @@ def test_without_a_seed_each_call_draws_another(start: Start) -> None:
 def test_reset_forgets(start: Start) -> None:
     client = start()
     task_id = client.task("wan2.6-t2i", n=1)
+    client.wait(task_id)
     client.sim.faults.add("throttle")
     client.sim.reset()
     assert (client.sim.billed, client.sim.requests, client.sim.faults.active()) == ([], [], [])
     assert client.poll(task_id)["task_status"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("fault", ["stuck_pending", "stuck_running"])
+def test_reset_cancels_what_is_at_work(start: Start, fault: str) -> None:
+    client = start()
+    client.sim.faults.add(fault)
+    task_id = client.task("wan2.6-t2i", n=1)
+    client.sim.reset()
+    assert client.poll(task_id)["task_status"] == "CANCELED"
+    assert client.get("/tasks/").json()["total"] == 0
 
 
 def test_the_clock() -> None:
