@@ -19,11 +19,21 @@ FILE_THREADS = 6  # writers of one SQLite file wait for each other anyway
 def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Begins `function` in a thread of its own.
 
-    A daemon: ComfyUI can stop at any time, except for what is held (see runs.keeper).
+    A daemon: ComfyUI can stop at any time, except for what is kept (see start_kept).
     """
     future, work = _work(function, *args, **kwargs)
     _thread(work)
     return future
+
+
+def start_kept(function: Callable[[], None]) -> None:
+    """Begins `function` in a thread of its own, for which the process waits before it ends."""
+    threading.Thread(target=function, name="model-studio-kept", daemon=False).start()
+
+
+def is_ending() -> bool:
+    """Whether this process only waits for its threads."""
+    return not threading.main_thread().is_alive()
 
 
 def file_work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:

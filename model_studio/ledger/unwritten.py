@@ -1,7 +1,7 @@
 """Records that could not be written, for as long as this process lives.
 
-What the service has answered must not be forgotten because a backup holds the file or the disk is full: the next run of
-this process would pay for it again.
+What the service has answered must not be forgotten because a backup holds the file or the disk is full: the next run
+would pay for it again. So the end of the process waits for them too, for a while.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..threads import start
+from ..threads import is_ending, start_kept
 from .database import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between two attempts to write them
+LAST_ATTEMPTS = 60.0  # seconds that the end of the process waits for them
 
 
 class Unwritten:
@@ -50,7 +51,7 @@ class Unwritten:
             self._to_write.add(entry.name)
             if not self._at_work:
                 self._at_work = True
-                start(self._write_all)
+                start_kept(self._write_all)
 
     def entries(self) -> list[Entry]:
         """The oldest first."""
@@ -79,7 +80,15 @@ class Unwritten:
         return sorted([*waiting.values(), *found], key=lambda entry: entry.id or math.inf, reverse=True)
 
     def _write_all(self) -> None:
-        while entries := self._still_to_write():
+        gives_up = math.inf
+        while (entries := self._still_to_write()) and time.monotonic() < gives_up:
+            if gives_up == math.inf and is_ending():
+                gives_up = time.monotonic() + LAST_ATTEMPTS
+                log.warning(
+                    "ComfyUI ends as soon as the ledger can be written, after %.0f s at the latest: it does not have "
+                    "all of what was paid for yet. Press Ctrl-C again to end at once.",
+                    LAST_ATTEMPTS,
+                )
             time.sleep(PAUSE)
             with contextlib.suppress(LedgerUnavailable):
                 for entry in entries:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import ProcessEnding
+from ..threads import is_ending, start_kept
 from ..words import Text
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Keeper:
         Raises ProcessEnding where it is too late to begin anything.
         """
         with self._changed:
-            if _is_ending():
+            if is_ending():
                 raise ProcessEnding(
                     Text("ComfyUI is being closed, so the request was not sent."),
                     Text("Nothing was billed. Start ComfyUI and queue again."),
@@ -43,7 +44,7 @@ class Keeper:
             self._held[what] += 1
             if not self._watched:
                 self._watched = True
-                threading.Thread(target=self._watch, name="model-studio-keeper", daemon=False).start()
+                start_kept(self._watch)
         try:
             yield
         finally:
@@ -54,7 +55,7 @@ class Keeper:
 
     def _watch(self) -> None:
         with self._changed:
-            while self._held and not _is_ending():
+            while self._held and not is_ending():
                 self._changed.wait(LOOK_AFTER)
             if self._held:
                 log.warning(
@@ -65,8 +66,3 @@ class Keeper:
             while self._held:
                 self._changed.wait()
             self._watched = False
-
-
-def _is_ending() -> bool:
-    """Whether Python only waits for its threads."""
-    return not threading.main_thread().is_alive()

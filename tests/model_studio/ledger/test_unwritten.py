@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,7 +174,7 @@ def test_a_task_that_another_record_has_got_meanwhile(ledger: Ledger) -> None:
 
 def test_no_thread_is_begun_where_nothing_can_be_written(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = list[Callable[[], None]]()
-    monkeypatch.setattr(unwritten, "start", begun.append)
+    monkeypatch.setattr(unwritten, "start_kept", begun.append)
     entry = begin(ledger)
     ledger.unwritten.add(entry, retry=False)
     assert begun == []
@@ -182,3 +183,43 @@ def test_no_thread_is_begun_where_nothing_can_be_written(ledger: Ledger, monkeyp
     assert len(begun) == 1
     begun[0]()
     assert ledger.unwritten.entries() == []
+
+
+# At the end of the process
+
+ENDING = """
+import logging
+from dataclasses import replace
+from model_studio.ledger import SENDING, SUBMITTED, Asked, Ledger, database, new_entry, unwritten
+
+class Teller(logging.Handler):
+    def emit(self, record):
+        say(record.getMessage())
+
+logging.getLogger().addHandler(Teller())
+database.BUSY_SECONDS, unwritten.PAUSE, unwritten.LAST_ATTEMPTS = 0.02, 0.01, float(args[1])
+ledger = Ledger(Path(args[0]))
+entry = ledger.begin(new_entry(Asked("account", "cn-beijing", "print"), SENDING, ledger.now()))
+say("begun")
+hear()
+ledger.unwritten.add(replace(entry, state=SUBMITTED, task_id="t-1"), retry=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_released", "left"), [(20, True, (SUBMITTED, "t-1")), (0.2, False, (SENDING, None))]
+)
+def test_the_end_of_the_process_waits_for_it(
+    folder: Path, other_process: Any, seconds: float, is_released: bool, left: tuple[str, str | None]
+) -> None:
+    """But not for ever."""
+    process = other_process(ENDING, folder, seconds)
+    assert process.told() == "begun"
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as backup:
+        backup.execute("BEGIN EXCLUSIVE")
+        process.go_on()
+        assert process.told().startswith("ComfyUI ends as soon as the ledger can be written, after ")
+        if is_released:
+            backup.rollback()
+        process.end()
+    assert in_file(Ledger(folder)) == [left]
