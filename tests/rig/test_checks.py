@@ -39,7 +39,7 @@ def rig_test(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def test_what_is_slow_comes_last(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
     assert rig_test(monkeypatch) == 0
-    assert [step.name for step in ran[-3:]] == ["pytest", "pytest comfyui", "pytest browser"]
+    assert [step.name for step in ran[-4:]] == ["pytest", "pytest comfyui", "pytest faults", "pytest browser"]
     assert ran[0].name == "ruff check"
 
 
