@@ -1,4 +1,4 @@
-"""Makes the environment: a virtual environment, PyTorch for the CPU, the packages, and the ComfyUI tree.
+"""Makes the environment: PyTorch for the CPU and the packages, the ComfyUI tree, and the newest frontend.
 
 Each step can be repeated. The stamp is written last, so that an interrupted setup starts again and repairs itself.
 """
@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from . import layout, pip, torch_cpu, typescript
+from . import frontend, layout, pip, torch_cpu, typescript
 from .layout import ROOT, RigError
 from .progress import run_quietly, say
 
@@ -26,7 +26,7 @@ _DECIDING = (
     *REQUIREMENTS,
     CONSTRAINTS,
     COMFYUI_SOURCE,
-    *(Path(str(module)) for module in (__file__, torch_cpu.__file__, typescript.__file__)),
+    *(Path(str(module)) for module in (__file__, frontend.__file__, torch_cpu.__file__, typescript.__file__)),
 )
 
 
@@ -47,6 +47,7 @@ def set_up() -> None:
         unfinished.unlink()  # pip gave up by itself and left nothing half done
         raise
     unfinished.unlink()
+    frontend.install()
     fetch_typescript()
     write_atomically(stamp, fingerprint())
     say("Setup is complete")
@@ -54,7 +55,7 @@ def set_up() -> None:
 
 def is_ready(stamp: Path) -> bool:
     """Whether the last setup ended, for these requirements and this Python, and its results are still there."""
-    made = layout.venv_python().exists() and (layout.comfyui_tree() / "main.py").exists()
+    made = layout.venv_python().exists() and (layout.comfyui_tree() / "main.py").exists() and frontend.is_there()
     return made and stamp.exists() and stamp.read_text(encoding="utf-8") == fingerprint()
 
 

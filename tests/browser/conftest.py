@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, TimeoutError, expect, sync_playwright
 
+from rig import frontend as newest
 from rig.browser import HELP, READY, find_browser
 from rig.comfyui import ComfyUI
 from rig.fonts import browser_environment
@@ -27,11 +28,19 @@ HARMLESS = re.compile(
     r"""404 .*/(user\.css|favicon\.ico|userdata[/?].*|templates/.*)\)$
     | net::ERR_NAME_NOT_RESOLVED
     | loading\ core\ workflow\ templates
+    | /api/jobs\?[^/]*\)$ | JobsApiError  # a newer page asks an older ComfyUI for what it does not have
     | reading\ 'id'\)\s+at\ onChange  # a setting that is set before it is known
     | setting\ 'value'\)\s+at\ .*/primevue/autocomplete  # a search that is closed
     """,
     re.VERBOSE,
 )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests see the newest page; those marked `oldest_too` that of ComfyUI 0.3.75 as well, on its own server."""
+    if "frontend" in metafunc.fixturenames:
+        also = metafunc.definition.get_closest_marker("oldest_too") and "COMFYUI_PATH" not in os.environ
+        metafunc.parametrize("frontend", ["newest", "oldest"] if also else ["newest"], indirect=True, scope="package")
 
 
 @pytest.fixture(scope="package")
@@ -61,17 +70,34 @@ def running_simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="package")
-def comfy(
-    browser: Browser, running_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ComfyUI]:
-    """Asks for the browser first: without one there is no need to start it."""
+def frontend(request: pytest.FixtureRequest) -> str:
+    """Whose page the test sees: "newest" or "oldest"."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="package")
+def start_comfyui(
+    browser: Browser, frontend: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Mapping[str, str]], ComfyUI]:
+    """Starts one with the frontend. Asks for the browser first: without one there is no need to start it."""
+
+    def start_comfyui(env: Mapping[str, str]) -> ComfyUI:
+        args = newest.arguments() if frontend == "newest" else ()
+        return ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env, args=args)
+
+    return start_comfyui
+
+
+@pytest.fixture(scope="package")
+def comfy(start_comfyui: Callable[[Mapping[str, str]], ComfyUI], running_simulator: Simulator) -> Iterator[ComfyUI]:
     env = {
         "DASHSCOPE_HTTP_BASE_URL": running_simulator.base_url,
         "DASHSCOPE_API_KEY": running_simulator.key,
         "MODEL_STUDIO_PACE": "off",  # tests would wait for each other's submissions
         "MODEL_STUDIO_REUSE": "off",  # and see each other's pictures
     }
-    with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
+    with start_comfyui(env) as comfy:
         yield comfy
 
 
@@ -83,11 +109,11 @@ def sim(running_simulator: Simulator) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def shot() -> Callable[[Page, str], Path]:
+def shot(frontend: str) -> Callable[[Page, str], Path]:
     """Saves what a page shows as a file for people to look at."""
 
     def shot(page: Page, name: str) -> Path:
-        path = rig_home() / "reports" / "browser" / f"{name}.png"
+        path = rig_home() / "reports" / "browser" / frontend / f"{name}.png"
         page.screenshot(path=path)
         return path
 

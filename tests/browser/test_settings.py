@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from rig.comfyui import ComfyUI
 from simulator import Config, Simulator
@@ -27,12 +27,12 @@ def own_simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def comfy(browser: Browser, own_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+def comfy(start_comfyui: Callable[[Mapping[str, str]], ComfyUI], own_simulator: Simulator) -> Iterator[ComfyUI]:
     env = {
         "DASHSCOPE_HTTP_BASE_URL": own_simulator.base_url_of("ap-southeast-1"),
         "DASHSCOPE_API_KEY_US_EAST_1": "sk-of-the-environment",
     }
-    with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
+    with start_comfyui(env) as comfy:
         yield comfy
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from model_studio.ledger import DRAWN, SENDING, UNCERTAIN, Asked, Ledger, Limits, new_entry
 from model_studio.service.answers import Drawn
@@ -90,9 +90,7 @@ SEEN_WHOLE = """() => {
 
 
 @pytest.fixture(scope="module")
-def comfy(
-    browser: Browser, running_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ComfyUI]:
+def comfy(start_comfyui: Callable[[Mapping[str, str]], ComfyUI], running_simulator: Simulator) -> Iterator[ComfyUI]:
     """With a store and a budget, and nothing in the ledger yet."""
     env = {
         "DASHSCOPE_HTTP_BASE_URL": running_simulator.base_url,
@@ -100,7 +98,7 @@ def comfy(
         "MODEL_STUDIO_PACE": "off",
         "MODEL_STUDIO_DAILY_BUDGET": "CNY 20",
     }
-    with ComfyUI.start(home=tmp_path_factory.mktemp("comfyui"), env=env) as comfy:
+    with start_comfyui(env) as comfy:
         yield comfy
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import environment, layout
+from rig import environment, frontend, layout
 from rig.processes import free_port
 
 
@@ -19,6 +19,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (layout.venv_python(), layout.comfyui_tree() / "main.py"):
         path.parent.mkdir(parents=True)
         path.write_text("", encoding="utf-8")
+    (tmp_path / f"frontend-{frontend.VERSION}").mkdir()
     return tmp_path
 
 
@@ -33,8 +34,11 @@ def test_ready_only_with_the_stamp_of_these_requirements(home: Path) -> None:
 
 def test_not_ready_when_something_was_removed(home: Path) -> None:
     environment.write_atomically(home / "stamp", environment.fingerprint())
-    layout.venv_python().unlink()
-    assert not environment.is_ready(home / "stamp")
+    for path in (layout.venv_python(), layout.comfyui_tree() / "main.py", home / f"frontend-{frontend.VERSION}"):
+        aside = path.rename(home / "aside")
+        assert not environment.is_ready(home / "stamp")
+        aside.rename(path)
+    assert environment.is_ready(home / "stamp")
 
 
 def test_comfyui_path_without_comfyui_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
