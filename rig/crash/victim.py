@@ -63,9 +63,7 @@ def main(home: Path, pack: Path) -> None:
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         assignment = read(line)
-        child = os.fork()
-        if not child:
-            live(assignment, nodes[assignment.node], pack)
+        child = begin(assignment, nodes[assignment.node], pack)
         print(json.dumps(watch(child, assignment.kill)), file=answers, flush=True)
 
 
@@ -96,6 +94,19 @@ def load(home: Path, pack: Path) -> dict[str, Any]:
     return classes
 
 
+def begin(assignment: Assignment, node: Any, pack: Path) -> int:
+    """Forks the child that lives it.
+
+    SIGINT waits until it is whole: Python drops the interrupt of a fork's own work, and leaves its locks as they are.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    child = os.fork()
+    if not child:
+        live(assignment, node, pack)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return child
+
+
 def watch(child: int, kill: Kill) -> dict[str, Any]:
     """Waits for the child's end, and sends it the signal when its time has come."""
     began = time.monotonic()
@@ -118,6 +129,7 @@ def live(assignment: Assignment, node: Any, pack: Path) -> None:
     """A run, in the child; ends the process."""
     status = 1
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         hasten(node, assignment.ahead)
         tracer = Tracer(pack, {__file__}, assignment.kill.place, assignment.kill.time)
         tracer.start()

@@ -59,6 +59,20 @@ def test_a_process_that_ends_by_itself_was_not_signaled() -> None:
     assert not _watched("print('ready', flush=True)", Kill(after=30, way=signal.SIGTERM))["signaled"]
 
 
+def test_an_interrupt_in_the_middle_of_the_fork_is_not_lost() -> None:
+    code = """
+import os, signal
+from pathlib import Path
+from rig.crash import victim
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGINT))
+assignment = victim.Assignment("", "", {}, 0.0, victim.Kill())
+_, status = os.waitpid(victim.begin(assignment, None, Path()), 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(ended.stdout) == -signal.SIGINT
+
+
 @dataclass
 class _Scripted:
     """A runner whose runs come to what was written down; `evidence`: what is found before and after each."""
