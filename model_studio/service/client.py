@@ -64,7 +64,7 @@ class Submission(Protocol):
     async def sending(self) -> None:
         """The next byte may cost money. May raise, and nothing is sent."""
 
-    async def refused(self) -> None:
+    async def refused(self, error: ConnectionFailed | ServiceError) -> None:
         """It certainly was not accepted."""
 
 
@@ -109,7 +109,7 @@ class Client:
                 answer = await self._send(call, waiting)
                 task = self._accepted(answer)
             except (ConnectionFailed, ServiceError) as error:
-                await submission.refused()
+                await submission.refused(error)
                 await submission.resends.after(error, answer)
                 continue
             submission.resends.accepted(answer)
