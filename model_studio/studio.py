@@ -142,6 +142,14 @@ class Studio:
 
         return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
 
+    async def check_key_elsewhere(self, region: str) -> dict[str, KeyCheck]:
+        """Asks the other regions about it, whose hosts get the key so. Raises ConfigurationError."""
+
+        async def check(own: Waiting) -> dict[str, KeyCheck]:
+            return await key_check.check_elsewhere(await self._client(region), own)
+
+        return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
+
     async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
         """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""
         heard = [now for clock in self._clocks.values() if (now := clock.now()) is not None]

@@ -88,6 +88,10 @@ class Client:
         self._exchange = exchange
         self._queries = queries
 
+    def at(self, host: ApiHost) -> Client:
+        """The same key at another host."""
+        return Client(host, self.key, self._exchange, ServiceClock())
+
     async def create(self, request: ImageRequest, submission: Submission, waiting: Waiting) -> TaskAnswer:
         """Asks for pictures, or for a task, whose answer then has a usable id.
 

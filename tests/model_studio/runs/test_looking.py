@@ -131,7 +131,7 @@ def test_what_is_too_old_for_the_service_is_not_asked_about(studio: Studio, sim:
 def test_questions_pass_the_accounts_gate(
     studio: Studio, sim: Simulator, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its turns are counted, and what the service refused for its limit is waited for, but not for longer than a look."""
+    """Its turns are counted, and its pauses are kept, but not for longer than a look."""
     monkeypatch.setattr(looking, "PATIENCE", 0.3)
     submit(studio)
     gate = studio._pacer.queries(_account(studio), settings.pace(environ).limits_queries)
