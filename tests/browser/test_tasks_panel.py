@@ -322,6 +322,50 @@ def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: Comfy
     expect(rows(panel).get_by_role("button")).to_have_count(0)
 
 
+def test_open_tasks_are_asked_about_when_the_list_is_opened_and_refreshed(
+    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any
+) -> None:
+    """Rows stand there first. Nothing is asked while somebody types, and nothing is bought."""
+
+    def submit(prompt: str) -> None:
+        inputs = {"prompt": prompt, "model": MODELS["async"][1], **SMALL}
+        del inputs["timeout"]
+        assert comfy.run({"1": {"class_type": "ModelStudioSubmitText2Image", "inputs": inputs}}).status == "success"
+
+    def polls() -> int:
+        return sum(seen.method == "GET" and "/tasks/" in seen.path for seen in sim.requests)
+
+    sim.faults.add("stuck_pending", on="poll", times=1)
+    submit("an open boat")
+    page = open_page()
+    panel = open_tab(page)
+    expect(rows(panel).first).to_contain_text("queued at the service")
+    search(panel, "an open boat")
+    expect(rows(panel)).to_contain_text("queued at the service")
+    assert polls() == 1
+    page.wait_for_timeout(1500)  # the task takes this long
+    panel.get_by_role("button", name="Refresh").click()
+    expect(rows(panel)).to_contain_text("ready to be fetched")
+    assert polls() == 2
+
+    sim.faults.add("moderation_output", on="create", times=1)
+    submit("a boat that is refused")
+    sim.faults.add("canceled", on="create", times=1)
+    submit("a boat that is withdrawn")
+    page.wait_for_timeout(1500)
+    panel.get_by_role("searchbox").fill("a boat that is")
+    panel.get_by_role("button", name="Refresh").click()
+    withdrawn, refused = rows(panel).first, rows(panel).nth(1)
+    expect(withdrawn.locator(".model-studio-state")).to_have_text("canceled, unpaid")
+    expect(refused.locator(".model-studio-state")).to_have_text("failed")
+    why = refused.locator(".model-studio-why")
+    expect(why).to_contain_text("Moderation refused the picture that was made.")
+    told = why.get_attribute("title") or ""
+    assert "DataInspectionFailed" in told and told == refused.locator(".model-studio-state").get_attribute("title")
+    shot(page, "tasks-states")
+    assert len([seen for seen in sim.requests if seen.method == "POST"]) == 3
+
+
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 def test_words_are_seen_whole_in_any_font(
     open_page: Callable[..., Page], ledger: Ledger, shot: Any, language: str

@@ -9,7 +9,8 @@ import { bringIntoSight, freePlace, inSight } from "./place.js";
 
 const POLLER = "ModelStudioTaskPoller";
 const PREVIEW = "PreviewImage";
-const PREVIEW_SIZE = 340; // so that pictures fit in as they come, and nothing grows
+/** So that pictures fit in as they come, and it does not grow over others. @type {Comfy.Point} */
+const PREVIEW_SIZE = [340, 420];
 const BETWEEN = 50; // the two nodes
 const AT_REST = 3; // frames without a change after which a node is as large as it will be
 const PATIENCE = 60; // frames for it
@@ -45,7 +46,7 @@ async function add(graph, task, known) {
   graph.beforeChange();
   try {
     if (!known) setValues(poller, task);
-    preview.setSize([PREVIEW_SIZE, PREVIEW_SIZE]);
+    preview.setSize([...PREVIEW_SIZE]);
     for (const node of known ? [preview] : [poller, preview]) {
       place([poller, preview], known, others);
       graph.add(node);
