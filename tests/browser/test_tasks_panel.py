@@ -279,7 +279,7 @@ def test_nothing_else_of_the_graph_runs_or_is_covered(
 def test_a_refusal_of_the_server_is_told(open_page: Callable[..., Page], ledger: Ledger) -> None:
     """Here of an id that no service gives."""
     asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "an odd boat", "512*512", 1)
-    entry = new_entry(asked, DRAWN, ledger.now(), "not an id!")
+    entry = new_entry(asked, DRAWN, ledger.now(), "bü")
     ledger.update(ledger.found(entry), drawn=Drawn(("https://link",)))
     page = open_page(expected="400")
     panel = open_tab(page)
