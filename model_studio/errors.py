@@ -138,6 +138,7 @@ class SubmissionUncertain(ModelStudioError):
 class ServiceError(ModelStudioError):
     """The service refused, with a code.
 
+    message        what it says itself
     retryable      the same request may work later, and was not billed
     may_be_billed  as the answer to a creating request: nobody knows whether it was drawn and billed all the same
     """
@@ -147,11 +148,13 @@ class ServiceError(ModelStudioError):
         what: Text,
         advice: Text | Literal[""] = "",
         *,
+        message: str = "",
         retryable: bool = False,
         may_be_billed: bool = False,
         **facts: Any,
     ) -> None:
         super().__init__(what, advice, **facts)
+        self.message = message
         self.retryable = retryable
         self.may_be_billed = may_be_billed
 

@@ -18,15 +18,16 @@ from typing import Any
 from .account import settings
 from .account.credentials import ApiKey, find_key
 from .account.regions import ApiHost, api_host
-from .errors import InvalidRequest, ModelStudioError, TasksRefused
-from .ledger import Ledger, LedgerUnavailable
+from .errors import ConfigurationError, InvalidRequest, ModelStudioError, TasksRefused
+from .ledger import Entry, Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
 from .page import overview, recent
 from .request import ImageRequest
-from .runs import budget, drawing, info, lookup
+from .runs import budget, drawing, info, leftovers, looking, lookup
 from .runs.background import Background
 from .runs.collecting import Collecting
 from .runs.drawing import Drawing
+from .runs.looking import Found, Looking
 from .runs.paid_request import Access, PaidRequest
 from .runs.pictures import Picture
 from .service import key_check, tasks
@@ -35,7 +36,7 @@ from .service.clock import ServiceClock
 from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
-from .threads import file_work, in_time, start
+from .threads import PATIENCE, file_work, in_time, start
 from .waiting import Waiting
 from .words import Text
 
@@ -141,6 +142,14 @@ class Studio:
 
         return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
 
+    async def check_key_elsewhere(self, region: str) -> dict[str, KeyCheck]:
+        """Asks the other regions about it, whose hosts get the key so. Raises ConfigurationError."""
+
+        async def check(own: Waiting) -> dict[str, KeyCheck]:
+            return await key_check.check_elsewhere(await self._client(region), own)
+
+        return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
+
     async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
         """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""
         heard = [now for clock in self._clocks.values() if (now := clock.now()) is not None]
@@ -150,6 +159,18 @@ class Studio:
             today=heard[0] if heard else None,
         )
         return await asyncio.wrap_future(file_work(overview.page, self.ledger, terms, limit, before, search))
+
+    async def look(self) -> list[dict[str, Any]]:
+        """Asks the service what became of the newest open tasks, once, which is free; it takes a few seconds at most.
+
+        The ends of tasks are written down; of the others, what the ledger does not say (see overview.found). Raises
+        LedgerUnavailable.
+        """
+        work = self._background.attend(self._look, Waiting(looking.PATIENCE))
+        try:
+            return overview.found(await asyncio.wait_for(work, looking.PATIENCE + PATIENCE))
+        except asyncio.TimeoutError:  # a lock keeps what was found from being written
+            return []
 
     async def thumbnail(self, entry_id: int, number: int) -> bytes | None:
         """A stored picture as a small JPEG, None where there is none. Raises LedgerUnavailable."""
@@ -219,6 +240,27 @@ class Studio:
         }
         prompt = info.used_prompt(entry.drawn for entry in found.entries)
         return Result(found.pictures, prompt, facts, found.is_final, tuple(found.failed_tasks))
+
+    async def _look(self, waiting: Waiting) -> list[Found]:
+        since = self.ledger.now() - leftovers.LIFETIME
+        entries = await asyncio.wrap_future(file_work(self.ledger.open_tasks, looking.MOST, since))
+        regions = {entry.asked.region for entry in entries}
+        looks = [
+            self._look_at(region, [entry for entry in entries if entry.asked.region == region], waiting)
+            for region in regions
+        ]
+        return [found for look in await asyncio.gather(*looks) for found in look]
+
+    async def _look_at(self, region: str, entries: Sequence[Entry], waiting: Waiting) -> list[Found]:
+        """Of one region, whose key must be the one that the tasks were made with."""
+        try:
+            client = await self._client(region)
+        except ConfigurationError as error:
+            return [Found(entry, looking.UNASKED, error.text) for entry in entries]
+        account = await asyncio.wrap_future(file_work(self.ledger.account, client.key.value))
+        ours = [entry for entry in entries if entry.asked.account == account]
+        found = await Looking(client, self._session(waiting), waiting).at(ours)
+        return found + [Found(entry, looking.UNASKED, looking.OTHER_KEY) for entry in entries if entry not in ours]
 
     async def _draw(self, request: ImageRequest, waiting: Waiting) -> tuple[PaidRequest, Drawing]:
         """The request as it was sent in the end, and what came of it."""

@@ -14,6 +14,7 @@ from ..model_studio.account import page_keys
 from ..model_studio.account.page_keys import KeyState
 from ..model_studio.account.regions import AUTO, REGIONS
 from ..model_studio.errors import ConfigurationError, InvalidRequest
+from ..model_studio.service.key_check import UNREACHABLE
 from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
 from .guard import Handler, json_object
@@ -38,9 +39,26 @@ async def remove_key(request: web.Request) -> web.Response:
 async def check_key(request: web.Request) -> web.Response:
     region = _region(request)
     check = await studio().check_key(region)
-    return web.json_response(
-        {**await _shown(region), "result": check.result, "why": translate(check.why, translations())}
-    )
+    told = {"result": check.result, "why": translate(check.why, translations()), "elsewhere": check.elsewhere}
+    return web.json_response({**await _shown(region), **told})
+
+
+async def check_elsewhere(request: web.Request) -> web.Response:
+    """Asks the other regions about a key that its own refuses: its owner lets it be sent there."""
+    region = _region(request)
+    checks = await studio().check_key_elsewhere(region)
+    known = [other for other, check in checks.items() if check.knows_key]
+    trouble = {
+        other: translate(check.why, translations()) for other, check in checks.items() if check.result == UNREACHABLE
+    }
+    return web.json_response({**await _shown(region), "known": known, "unreachable": trouble})
+
+
+async def move_key(request: web.Request) -> web.Response:
+    """For {"to": region}."""
+    region, other = _region(request), _checked((await json_object(request)).get("to"))
+    await asyncio.wrap_future(start(page_keys.move, region, other, private_folder()))
+    return web.json_response({**await _shown(region), "auto": await _auto(), "moved": await _shown(other)})
 
 
 ROUTES: list[tuple[str, str, Handler]] = [
@@ -48,6 +66,8 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/keys/{region}", store_key),
     ("DELETE", "/keys/{region}", remove_key),
     ("POST", "/keys/{region}/test", check_key),
+    ("POST", "/keys/{region}/elsewhere", check_elsewhere),
+    ("POST", "/keys/{region}/move", move_key),
 ]
 
 
@@ -71,8 +91,11 @@ async def _auto() -> str | None:
 
 
 def _region(request: web.Request) -> str:
-    region = request.match_info["region"]
-    if region not in REGIONS:
+    return _checked(request.match_info["region"])
+
+
+def _checked(region: Any) -> str:
+    if not isinstance(region, str) or region not in REGIONS:
         raise InvalidRequest(
             Text("There is no such region."), Text("It is one of {choices}.", choices=", ".join(REGIONS))
         )

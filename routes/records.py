@@ -31,9 +31,19 @@ async def list_records(request: web.Request) -> web.Response:
     if len(search) > LONGEST_SEARCH:
         raise InvalidRequest(Text("The search text has more than {most} characters.", most=LONGEST_SEARCH))
     try:
-        return web.json_response(await studio().records(limit, before, search))
+        told = await studio().records(limit, before, search)
     except LedgerUnavailable as error:
         return _unavailable(error)
+    return web.json_response(translate(told, translations()))
+
+
+async def look(request: web.Request) -> web.Response:
+    """Asks the service about the newest open tasks, and says what the ledger does not."""
+    try:
+        found = await studio().look()
+    except LedgerUnavailable as error:
+        return _unavailable(error)
+    return web.json_response({"found": translate(found, translations())})
 
 
 async def send_thumbnail(request: web.Request) -> web.Response:
@@ -66,5 +76,6 @@ def _unavailable(error: LedgerUnavailable) -> web.Response:
 
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/records", list_records),
+    ("POST", "/records/look", look),
     ("GET", "/records/{id}/thumbnail/{number}", send_thumbnail),
 ]

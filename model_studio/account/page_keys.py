@@ -78,6 +78,19 @@ def remove(region: str, folder: Path) -> None:
         ) from None
 
 
+def move(region: str, other: str, folder: Path) -> None:
+    """Makes the stored key that of another region, which must have none. Raises InvalidRequest, ConfigurationError."""
+    if not os.path.isfile(page_file(region, folder)):
+        raise InvalidRequest(Text("There is no stored key for region {region}.", region=region))
+    if os.path.isfile(page_file(other, folder)):
+        raise InvalidRequest(
+            Text("There is a stored key for region {region} already.", region=other),
+            Text("Remove it first, if this one is to take its place."),
+        )
+    store(other, read_key(page_file(region, folder), page_file(region, folder).name).value, folder)
+    remove(region, folder)
+
+
 def _write(file: Path, text: str) -> None:
     """Whole or not at all, and at no time for others to read. A link in the file's place is replaced, not followed."""
     descriptor, draft = tempfile.mkstemp(_UNFINISHED, f".{file.name}.", file.parent)

@@ -69,6 +69,27 @@ def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None
     return ApiHost(region, f"https://{host}/api/v1")
 
 
+def others(host: ApiHost) -> list[ApiHost]:
+    """The API of the other regions, for a key that may be theirs: at the vendor's own hosts, or, where another address
+    stands in for them, below the name of the region in its path. Empty where it has none.
+    """
+    home = _region_of_host(urlsplit(host.base_url).hostname or "")
+    if home or not host.replaced:
+        return [
+            ApiHost(region, f"https://{shared}/api/v1")
+            for region, shared in SHARED_HOSTS.items()
+            if region != (home or host.region)
+        ]
+    named = next((region for region in REGIONS if f"/{region}/" in urlsplit(host.base_url).path), None)
+    if named is None:
+        return []
+    return [
+        ApiHost(region, host.base_url.replace(f"/{named}/", f"/{region}/"), replaced=True)
+        for region in REGIONS
+        if region != named
+    ]
+
+
 def is_vendor_host(host: str | None) -> bool:
     return host is not None and host.lower().endswith("." + VENDOR_DOMAIN)
 

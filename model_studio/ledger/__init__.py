@@ -11,7 +11,7 @@ claims       one run at a time for the same request, among all processes
 from .claims import Claims
 from .database import LedgerUnavailable
 from .records import Asked, Entry, Ledger, local_day, new_entry
-from .states import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, State
+from .states import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Reason, State
 from .store import Limits, StoredFile
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Ledger",
     "LedgerUnavailable",
     "Limits",
+    "Reason",
     "State",
     "StoredFile",
     "local_day",

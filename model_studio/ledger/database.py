@@ -87,6 +87,9 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (request, number)
     );
     """,
+    """
+    ALTER TABLE requests ADD COLUMN reason TEXT;  -- JSON: why it failed; NULL: not known
+    """,
 )
 
 

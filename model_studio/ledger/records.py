@@ -13,13 +13,13 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..service.answers import Drawn
 from ..words import Text
 from .claims import Claims
 from .database import Database, LedgerUnavailable
-from .states import DRAWN, FAILED, FOLLOWS, LOST, SENDING, UNCERTAIN, State, check
+from .states import DRAWN, FAILED, FOLLOWS, LOST, SENDING, SUBMITTED, UNCERTAIN, Reason, ReasonKind, State, check
 from .store import Limits, Store, StoredFile, age_out, make_room, stored_bytes
 from .unwritten import Unwritten
 
@@ -62,6 +62,7 @@ class Entry:
     task_id: str | None = None
     request_id: str | None = None
     denied: float = 0.0
+    reason: Reason | None = None  # of one that failed
     drawn: Drawn = field(default_factory=Drawn)
     times: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[int, StoredFile] = field(default_factory=dict)
@@ -124,7 +125,7 @@ class Ledger:
                 raise CancelledError
             if allowed:
                 allowed(_largest([_spent(ledger, day, but=entry.name) for day in {entry.day, local_day(self.now())}]))
-            return _write(ledger, replace(entry, state=SENDING, updated=self.now()))
+            return _write(ledger, replace(entry, state=SENDING, reason=None, updated=self.now()))
 
     def found(self, entry: Entry) -> Entry:
         """The record of a task that the service knows: the one there is, or `entry` for a task created elsewhere."""
@@ -213,6 +214,15 @@ class Ledger:
             values += [search] * len(_SEARCHED)
         with self.database.transaction(write=False) as ledger:
             return _all(ledger, f"{' AND '.join(conditions)} ORDER BY id DESC LIMIT ?", *values, count)
+
+    def open_tasks(self, count: int, since: float) -> list[Entry]:
+        """The last tasks, newest first, of which no end is known; created after this moment."""
+        with self.database.transaction(write=False) as ledger:
+            return _all(
+                ledger,
+                "state = ? AND task_id IS NOT NULL AND created > ? ORDER BY id DESC LIMIT ?",
+                *(SUBMITTED, since, count),
+            )
 
     def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         """Submissions of the account and model, sent within so many seconds of this one, whose task is not known."""
@@ -379,6 +389,7 @@ def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
         **{name: getattr(entry, name) for name in _PLAIN},
         "drawn": _json(entry.drawn),
         "times": _json(entry.times),
+        "reason": _json(entry.reason) if entry.reason else None,
         "price": amount,
         "currency": currency,
     }
@@ -400,6 +411,7 @@ def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
         asked=Asked(**asked, price=price),
         drawn=_drawn(_read(row["drawn"])),
         times=_read(row["times"]),
+        reason=_reason(_read(row["reason"])),
         files={number: StoredFile(file, digest) for number, file, digest in files},
     )
 
@@ -437,6 +449,15 @@ def _drawn(columns: Mapping[str, Any]) -> Drawn:
     return Drawn(**texts, more=more if isinstance(more, int) else 0)
 
 
+def _reason(columns: Mapping[str, Any]) -> Reason | None:
+    kind: ReasonKind | None = next((kind for kind in get_args(ReasonKind) if kind == columns.get("kind")), None)
+    status = columns.get("status")
+    if kind is None:
+        return None
+    said = {name: str(columns.get(name, "")) for name in ("code", "message")}
+    return Reason(kind, **said, status=status if isinstance(status, int) else None)
+
+
 def _read(text: str | None) -> dict[str, Any]:
     """The JSON object in a column; an empty one where it is damaged."""
     try:
@@ -447,4 +468,4 @@ def _read(text: str | None) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(asdict(value) if isinstance(value, Drawn) else dict(value), ensure_ascii=False)
+    return json.dumps(asdict(value) if isinstance(value, Drawn | Reason) else dict(value), ensure_ascii=False)

@@ -34,6 +34,7 @@ from . import (
     Ledger,
     LedgerUnavailable,
     Limits,
+    Reason,
     State,
     local_day,
     new_entry,
@@ -115,6 +116,22 @@ class LedgerSession:
                     with self._waiting_for_another():
                         await self._until_ours(fingerprint, claim)
                 yield
+            finally:
+                await asyncio.wrap_future(file_work(claim.close))
+
+    @asynccontextmanager
+    async def claim_if_free(self, fingerprint: str | None) -> AsyncIterator[bool]:
+        """Whether this request is ours alone inside; False: a run works at it. Nobody is waited for.
+
+        None: it was not asked for by us, and no run claims it.
+        """
+        if fingerprint is None:
+            yield True
+            return
+        claim = contextlib.ExitStack()
+        with self.ledger.claims.turn(fingerprint) as turn:
+            try:
+                yield turn.done() and await self._is_ours(fingerprint, claim)
             finally:
                 await asyncio.wrap_future(file_work(claim.close))
 
@@ -205,7 +222,7 @@ class LedgerSession:
         """Waits until the record is written, which it already is about to be, and takes it back."""
         with contextlib.suppress(LedgerUnavailable, ModelStudioError):  # not written
             entry = await self._waiting.outlast(begun)
-            await self.update(entry, state=FAILED, billed=0)
+            await self.update(entry, state=FAILED, billed=0, reason=Reason("canceled"))
 
     async def update(self, entry: Entry, **values: Any) -> Entry:
         changed = replace(entry, updated=self.ledger.now(), **values)

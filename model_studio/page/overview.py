@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,14 +12,29 @@ import numpy as np
 from PIL import Image
 
 from ..errors import PictureError
-from ..ledger import DRAWN, SUBMITTED, Entry, Ledger
+from ..ledger import DRAWN, FAILED, SUBMITTED, Entry, Ledger
+from ..runs import looking
 from ..runs.leftovers import LIFETIME
+from ..runs.looking import Found
 from ..runs.pictures import decode
+from ..service import tasks
 from .recent import in_short
+from .states import CANCELED, READY, state_of, why
 
 PROMPT_LENGTH = 300  # characters
 THUMBNAIL_SIDE = 192  # pixels at most
-STORED = "stored"  # a state of its own for users: every picture is in the store
+
+# The page's words for what is found of a task and not written down; any other is under way.
+_FOUND = {
+    tasks.PENDING: "pending",
+    tasks.RUNNING: "running",
+    tasks.SUCCEEDED: READY,
+    tasks.FAILED: FAILED,
+    tasks.CANCELED: CANCELED,
+    tasks.UNKNOWN: "unknown",
+    looking.UNASKED: "unasked",
+    looking.UNANSWERED: "unanswered",
+}
 
 # How a record's pictures can be fetched again free of charge.
 POLLER = "poller"  # by a Task Poller with its task id
@@ -52,7 +67,7 @@ def page(ledger: Ledger, terms: Terms, limit: int, before: int | None, search: s
 
 
 def shown(entry: Entry, reuse: bool, now: float) -> dict[str, Any]:
-    """A record; `reuse`: whether pictures of the store are used again."""
+    """A record; `reuse`: whether pictures of the store are used again. `why` may be a Text."""
     asked = entry.asked
     return {
         "id": entry.id,
@@ -63,13 +78,19 @@ def shown(entry: Entry, reuse: bool, now: float) -> dict[str, Any]:
         "size": asked.size,
         "n": asked.n,
         "seed": asked.seed,
-        "state": STORED if entry.is_stored else entry.state,
+        "state": state_of(entry, now),
+        "why": why(entry, now),
         "cost": _cost(entry),
         "task_id": entry.task_id,
         "pictures": len(entry.drawn.links),
         "thumbnails": sorted(entry.files),
         "again": _again(entry, reuse, now),
     }
+
+
+def found(looked: Sequence[Found]) -> list[dict[str, Any]]:
+    """What the service says of open tasks beyond the ledger: with the words of `shown`, or the service's."""
+    return [{"id": each.entry.id, "state": _FOUND.get(each.state, SUBMITTED), "why": each.why} for each in looked]
 
 
 def thumbnail(ledger: Ledger, entry_id: int, number: int) -> bytes | None:

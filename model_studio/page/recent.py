@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ..ledger import DRAWN, FAILED, LOST, SENDING, SUBMITTED, UNCERTAIN, Entry, Ledger, LedgerUnavailable
+from ..ledger import Entry, Ledger, LedgerUnavailable
 from ..words import Text, join
+from .states import STATE_TEXTS, state_of, why
 
 COUNT = 10
 PROMPT_LENGTH = 40  # characters
-_STATE_TEXTS = {
-    SENDING: Text("being sent"),
-    UNCERTAIN: Text("uncertain"),
-    SUBMITTED: Text("under way"),
-    DRAWN: Text("finished"),
-    LOST: Text("lost"),
-    FAILED: Text("failed"),
-}
 
 
 def tasks_text(ledger: Ledger, store_limit: int) -> str:
@@ -33,10 +26,10 @@ def tasks_text(ledger: Ledger, store_limit: int) -> str:
         if store_limit
         else Text("The ledger and its pictures ({stored}, and no more are kept) are in {folder}.", **where)
     )
-    return join("{before}\n{after}", [head, *map(_line, entries), foot])
+    return join("{before}\n{after}", [head, *(_line(entry, ledger.now()) for entry in entries), foot])
 
 
-def _line(entry: Entry) -> Text:
+def _line(entry: Entry, now: float) -> Text:
     when = time.strftime("%m-%d %H:%M", time.localtime(entry.created))
     prompt = in_short(entry.asked.prompt, PROMPT_LENGTH)
     return Text(
@@ -44,9 +37,14 @@ def _line(entry: Entry) -> Text:
         when=when,
         model=entry.asked.model or Text("model not known"),
         prompt=f'"{prompt}"' if prompt else Text("created elsewhere"),
-        state=Text("stored") if entry.is_stored else _STATE_TEXTS[entry.state],
+        state=_state(entry, now),
         task_id=entry.task_id,
     )
+
+
+def _state(entry: Entry, now: float) -> Text:
+    state, reason = STATE_TEXTS[state_of(entry, now)], why(entry, now)
+    return Text("{state}: {reason}", state=state, reason=reason) if entry.reason and reason else state
 
 
 def in_short(text: str, length: int) -> str:

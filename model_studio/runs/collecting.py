@@ -144,7 +144,7 @@ class Collecting:
         if lookup.contradicts(record.entry, answer):
             raise await _contradicted(record)
         if error:
-            await record.failed()
+            await record.failed(error)
             raise error
         await record.drawn(answer)
 

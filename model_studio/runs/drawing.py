@@ -203,7 +203,7 @@ async def _checked(paid: PaidRequest, answer: TaskAnswer | ServiceError) -> Task
         if answer.state == tasks.UNKNOWN:
             paid.tell_of(error)
         else:
-            await paid.failed()
+            await paid.failed(error)
         raise error
     return answer
 
@@ -214,7 +214,7 @@ async def _withdraw(paid: PaidRequest) -> None:
     task_id = paid.entry.task_id
     if task_id and await paid.client.cancel(task_id, paid.waiting):
         log.info("Task %s was canceled before it ran; it is not billed.", task_id)
-        await paid.failed()
+        await paid.canceled()
         raise Interrupted
 
 

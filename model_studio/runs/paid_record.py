@@ -6,11 +6,20 @@ Which state may follow which is declared in ledger/states.py.
 from __future__ import annotations
 
 import contextlib
+import re
 from functools import partial
 from typing import Literal
 
-from ..errors import ModelStudioError, NoPictures, PictureError, PictureExpired, TaskUnknown
-from ..ledger import Entry, State
+from ..errors import (
+    ModelStudioError,
+    NoPictures,
+    PictureError,
+    PictureExpired,
+    ServiceError,
+    TaskCanceled,
+    TaskUnknown,
+)
+from ..ledger import Entry, Reason, State
 from ..ledger.session import LedgerSession, StoredPictures
 from ..service.answers import Drawn, TaskAnswer
 from ..service.client import Client
@@ -20,6 +29,9 @@ from . import gallery, leftovers
 from .gallery import Fetched
 
 BadEnd = Literal["uncertain", "lost"]
+
+LONGEST_MESSAGE = 500  # characters of the service's that are kept
+_OF_PICTURE = re.compile(r"(?:(\S+): )?(.*)")  # see answers.Drawn
 
 
 class PaidRecord:
@@ -68,17 +80,22 @@ class PaidRecord:
                 values["sent"] = self.now
             await self._become("drawn", **values)
         elif answer.drawn.failures:
-            await self._become("failed", billed=0, request_id=request_id)
+            reason = _reason_of_picture(answer.drawn.failures[0])
+            await self._become("failed", billed=0, request_id=request_id, reason=reason)
         else:
             await self._note(request_id=request_id)
 
-    async def failed(self) -> None:
+    async def failed(self, error: ModelStudioError) -> None:
         """Refused, failed or canceled: not billed."""
-        await self._become("failed", billed=0)
+        await self._become("failed", billed=0, reason=_reason(error))
+
+    async def canceled(self) -> None:
+        """By its user, before it was sent or its task ran: not billed."""
+        await self._become("failed", billed=0, reason=Reason("canceled"))
 
     async def superseded(self) -> None:
         """A new request took its place; what it cost stays."""
-        await self._become("failed")
+        await self._become("failed", reason=Reason("replaced"))
 
     async def unanswered(self) -> None:
         """It was sent, nobody knows what became of it, and its user knows that."""
@@ -178,3 +195,16 @@ class PaidRecord:
         if state != self.entry.state:
             self.session.forget_warnings(self.entry)
         self.entry = await self.session.update(self.entry, state=state, **values)
+
+
+def _reason(error: ModelStudioError) -> Reason:
+    if isinstance(error, TaskCanceled):
+        return Reason("canceled")
+    if isinstance(error, ServiceError):
+        return Reason("refused", error.code or "", error.message[:LONGEST_MESSAGE], error.http_status)
+    return Reason("unsent")
+
+
+def _reason_of_picture(failure: str) -> Reason:
+    code, message = _OF_PICTURE.fullmatch(failure).groups("")  # type: ignore[union-attr]  # it fits any line
+    return Reason("refused", code, message[:LONGEST_MESSAGE])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from ..errors import SubmissionUncertain
+from ..errors import ConnectionFailed, ServiceError, SubmissionUncertain
 from ..ledger import Asked, Entry, new_entry
 from ..ledger.session import LedgerSession
 from ..request import ImageRequest
@@ -108,13 +108,18 @@ class PaidRequest(PaidRecord):
         today = await self.client.time(self.waiting) if self._allowed else None
         self.entry = await self.session.begin(self._asked, self._allowed, self.entry, today)
         if self.waiting.interrupted():
-            await self.refused()
+            await self.canceled()
+            self._let_go()
             raise Interrupted
         self.waiting.stop_on_cancel_only()
 
-    async def refused(self) -> None:
+    async def refused(self, error: ConnectionFailed | ServiceError) -> None:
         """It certainly was not accepted."""
-        await self.failed()
+        await self.failed(error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Nothing is at stake any more."""
         self.held.close()
         self.waiting.stop_when_left()
 

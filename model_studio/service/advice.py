@@ -368,6 +368,7 @@ def service_error(
     return row.kind(
         Text('{what} It says: "{message}"', what=what, message=message.strip()) if message.strip() else what,
         Text(row.advice, **names),
+        message=message.strip(),
         retryable=row.retryable,
         may_be_billed=row.may_be_billed,
         code=code or None,

@@ -64,7 +64,7 @@ class Submission(Protocol):
     async def sending(self) -> None:
         """The next byte may cost money. May raise, and nothing is sent."""
 
-    async def refused(self) -> None:
+    async def refused(self, error: ConnectionFailed | ServiceError) -> None:
         """It certainly was not accepted."""
 
 
@@ -88,6 +88,10 @@ class Client:
         self._exchange = exchange
         self._queries = queries
 
+    def at(self, host: ApiHost) -> Client:
+        """The same key at another host."""
+        return Client(host, self.key, self._exchange, ServiceClock())
+
     async def create(self, request: ImageRequest, submission: Submission, waiting: Waiting) -> TaskAnswer:
         """Asks for pictures, or for a task, whose answer then has a usable id.
 
@@ -109,7 +113,7 @@ class Client:
                 answer = await self._send(call, waiting)
                 task = self._accepted(answer)
             except (ConnectionFailed, ServiceError) as error:
-                await submission.refused()
+                await submission.refused(error)
                 await submission.resends.after(error, answer)
                 continue
             submission.resends.accepted(answer)

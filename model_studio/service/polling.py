@@ -34,6 +34,11 @@ class Polling:
         self._denied: dict[str, tuple[float, float]] = {}
 
     @property
+    def answers(self) -> Mapping[str, Answer | None]:
+        """The last answer about each task, in the order of the ids."""
+        return self._answers
+
+    @property
     def open(self) -> dict[str, str]:
         """Tasks that have not ended as far as is known: id -> last state, empty before the first answer."""
         states = {task_id: _state(answer) for task_id, answer in self._answers.items()}

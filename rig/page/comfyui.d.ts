@@ -30,9 +30,15 @@ declare namespace Comfy {
     rootGraph?: Graph;
     /** Tells of each setting as "<its id>.change"; `detail.value` is the new one. */
     ui: { settings: { addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void } };
-    graphToPrompt(): Promise<{ output: Record<string, unknown>; workflow: Record<string, unknown> }>;
+    graphToPrompt(): Promise<Prompt>;
     loadGraphData(workflow: object): Promise<void>;
     queuePrompt(number: number, batchCount?: number): Promise<boolean>;
+  }
+
+  /** `output`: node id -> what the server runs; `workflow`: what goes into the files of pictures. */
+  interface Prompt {
+    output: Record<string, { class_type: string; inputs: Record<string, unknown> }>;
+    workflow: Record<string, unknown>;
   }
 
   interface LiteGraph {
@@ -45,6 +51,8 @@ declare namespace Comfy {
     /** The path begins with "/"; the page's prefix is put before it. */
     fetchApi(path: string, options?: RequestInit): Promise<Response>;
     apiURL(path: string): string;
+    /** Throws where the server refuses; the error's `response` is its answer. */
+    queuePrompt(number: number, prompt: Prompt): Promise<{ prompt_id: string }>;
     addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void;
     removeEventListener(event: string, listener: (event: CustomEvent<any>) => void): void;
   }
@@ -190,6 +198,7 @@ declare namespace Comfy {
       options?: Record<string, unknown>,
     ): Widget;
     addDOMWidget(name: string, type: string, element: HTMLElement, options?: DOMWidgetOptions): Widget;
+    connect(slot: number, target: Node, targetSlot: number): unknown;
     isInputConnected(slot: number): boolean;
     getInputNode(slot: number): Node | null;
     computeSize(): Point;

@@ -17,12 +17,14 @@ from simulator import Config, Simulator
 from simulator.config import Account
 
 KEY = f"sk-planted-{uuid.uuid4().hex[:-4]}3f2a"
+FOREIGN = f"sk-planted-{uuid.uuid4().hex}"
 OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def own_simulator() -> Iterator[Simulator]:
-    with Simulator(Config(keys={KEY: Account("account-1", "ap-southeast-1")})) as sim:
+    keys = {KEY: Account("account-1", "ap-southeast-1"), FOREIGN: Account("account-1", "cn-beijing")}
+    with Simulator(Config(keys=keys)) as sim:
         yield sim
 
 
@@ -52,6 +54,7 @@ class Field:
             form.get_by_role("button", name=name) for name in ("Save", "Test", "Remove")
         )
         self.status = form.get_by_role("status")
+        self.next = form.locator("[role=status] + button")
         self.auto = form.get_by_text("Nodes set to auto use this region now.")
 
 
@@ -131,6 +134,66 @@ def test_a_wrong_key_and_a_text_that_is_none(open_page: OpenPage) -> None:
     field.test.click()
     expect(field.status).to_contain_text("The service refuses the key that is used.")
     expect(field.status).to_contain_text("Keys belong to one region")
+
+
+def test_saving_nothing_says_so(open_page: OpenPage) -> None:
+    page = open_page(expected=r"400 \(Bad Request\)")
+    open_keys(page)
+    field = Field(page, "cn-beijing")
+    if field.remove.is_enabled():
+        field.remove.click()
+        page.get_by_role("button", name="Delete").click()
+    field.input.fill('"sk-in-quotes"')
+    field.save.click()
+    expect(field.status).to_contain_text("no quotes")
+    for nothing in ("", "   "):
+        field.input.fill(nothing)
+        field.save.click()
+        expect(field.status).to_have_text(
+            "Not set.\nNothing was entered. Paste the key into the field first.", use_inner_text=True
+        )
+        expect(field.input).to_be_focused()
+    expect(field.save).to_be_enabled()
+
+
+def test_a_key_of_another_region_is_asked_about_and_moved(
+    open_page: OpenPage, own_simulator: Simulator, shot: Callable[[Page, str], Path]
+) -> None:
+    """Two clicks: only the first lets it go to the other regions."""
+
+    def asked() -> set[str]:
+        return {seen.path.split("/")[1] for seen in own_simulator.requests}
+
+    own_simulator.reset()
+    page = open_page()
+    open_keys(page)
+    field, other = Field(page, "ap-southeast-1"), Field(page, "cn-beijing")
+    for each in (field, other):
+        if each.remove.is_enabled():
+            each.remove.click()
+            page.get_by_role("button", name="Delete").click()
+            expect(each.remove).to_be_disabled()
+    expect(field.next).to_be_hidden()
+    field.input.fill(FOREIGN)
+    field.save.click()
+    expect(field.status).to_contain_text("Saved")
+    field.test.click()
+    expect(field.next).to_have_text("Ask the other regions")
+    assert "cn-beijing, us-east-1" in (field.next.get_attribute("title") or "")
+    assert asked() == {"ap-southeast-1"}
+    shot(page, "keys-refused")
+    field.next.click()
+    expect(field.status).to_contain_text("The key belongs to Beijing (cn-beijing).")
+    assert asked() == {"ap-southeast-1", "cn-beijing", "us-east-1"}
+    shot(page, "keys-elsewhere")
+    expect(field.next).to_have_text("Move it to cn-beijing")
+    field.next.click()
+    expect(field.status).to_contain_text("Moved to cn-beijing.")
+    expect(field.remove).to_be_disabled()
+    expect(other.status).to_have_text(f"Set, ends in …{FOREIGN[-4:]}.")
+    expect(other.test).to_be_enabled()
+    expect(field.next).to_be_hidden()
+    assert FOREIGN not in page.content()
 
 
 def test_the_environment_wins(open_page: OpenPage) -> None:

@@ -132,7 +132,7 @@ def rows(panel: Locator) -> Locator:
 
 def search(panel: Locator, text: str) -> None:
     """Types, and waits until the answer is shown."""
-    with panel.page.expect_response(lambda response: "/model_studio/records?" in response.url):
+    with panel.page.expect_response(lambda response: "/model_studio/records?search=" in response.url):
         panel.get_by_role("searchbox").fill(text)
     expect(panel.locator("[aria-busy]")).to_have_attribute("aria-busy", "false")
 
@@ -154,54 +154,137 @@ def test_an_empty_ledger_and_the_first_task(open_page: Callable[..., Page], comf
     assert panel.locator(".model-studio-spent").inner_text() == "Today: CNY\u00a00.28 of CNY\u00a020.00"
 
 
-@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+VIEWS = pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+# Of each node of the graph on the screen: its type, its place with its title, and whether it is selected.
+NODES = """() => window.app.canvas.graph.nodes.map(({ id, type, pos, size, selected }) => ({
+  id, type, selected: Boolean(selected), box: [pos[0], pos[1] - 30, pos[0] + size[0], pos[1] + size[1]],
+}))"""
+IN_SIGHT = """([left, top, right, bottom]) => {
+  const { ds, canvas } = window.app.canvas;
+  const whole = canvas.getBoundingClientRect();
+  const panel = document.querySelector(".model-studio-tasks").getBoundingClientRect();
+  const x = (each) => (each + ds.offset[0]) * ds.scale + whole.left;
+  const y = (each) => (each + ds.offset[1]) * ds.scale + whole.top;
+  return x(left) >= panel.right && x(right) <= whole.right && y(top) >= whole.top && y(bottom) <= whole.bottom;
+}"""
+
+
+def into_the_graph(page: Page, row: Locator, end_of_run: Callable[[Page], str]) -> list[dict[str, Any]]:
+    """Presses the button, waits for the run to end, and gives the nodes that there are then."""
+    row.get_by_role("button", name="Into the graph").click()
+    assert end_of_run(page) == "success"
+    page.wait_for_timeout(300)  # for pictures to be seen, by which nodes may grow
+    nodes: list[dict[str, Any]] = page.evaluate(NODES)
+    return nodes
+
+
+def covers(one: list[float], other: list[float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+@VIEWS
 def test_pictures_come_into_the_graph_for_nothing(
-    open_page: Callable[..., Page],
-    comfy: ComfyUI,
-    sim: Simulator,
-    shot: Any,
-    vue: bool,
+    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any, end_of_run: Any, vue: bool
 ) -> None:
+    """One click in a blank workflow shows them, a second one adds nothing, and one Undo takes all away."""
     prompt = f"a boat in {vue}"
     draw(comfy, "async", prompt)
     asked = len(sim.requests)
     page = open_page(vue=vue)
-    page.evaluate("() => window.app.graph.clear()")
+    page.locator(".new-blank-workflow-button").click()
+    page.wait_for_function("() => window.app.graph.nodes.length === 0")
     panel = open_tab(page)
     search(panel, prompt)
     (row,) = rows(panel).all()
     expect(row).to_contain_text("stored")
     page.wait_for_function("() => document.querySelector('.model-studio-thumbnail img').naturalWidth === 192")
-    for count in (1, 2):
-        row.get_by_role("button", name="Into the graph").click()
-        page.wait_for_function("(count) => window.app.graph.nodes.length === count", arg=count)
-    nodes = page.evaluate(
-        "() => window.app.graph.nodes.map(({type, pos, size, selected, widgets}) =>"
-        " [type, [...pos], [...size], Boolean(selected), widgets.slice(0, 2).map(({value}) => value)])"
-    )
-    (_, first, size, _, values), (_, second, *_) = nodes
     (record,) = comfy.get(f"/model_studio/records?search={prompt}")["records"]
-    assert values == [record["task_id"], record["region"]]
-    assert [(node[0], node[3]) for node in nodes] == [("ModelStudioTaskPoller", False), ("ModelStudioTaskPoller", True)]
-    assert abs(first[0] - second[0]) > size[0] or abs(first[1] - second[1]) > size[1] + 30  # with its title
+    for _ in range(2):
+        nodes = into_the_graph(page, row, end_of_run)
+        shot(page, f"tasks-into-the-graph-{'vue' if vue else 'classic'}")
+        assert [(node["type"], node["selected"]) for node in nodes] == [
+            ("ModelStudioTaskPoller", True),
+            ("PreviewImage", True),
+        ]
+        poller, preview = nodes
+        assert not covers(poller["box"], preview["box"])
+        assert page.evaluate(IN_SIGHT, poller["box"]) and page.evaluate(IN_SIGHT, preview["box"])
+        values = "() => window.app.graph.nodes[0].widgets.slice(0, 2).map(({ value }) => value)"
+        assert page.evaluate(values) == [record["task_id"], record["region"]]
+        pictures = f"() => window.app.nodeOutputs[{preview['id']}]?.images.length"
+        assert page.evaluate(pictures) == 2
+        comfy.post("/history", {"clear": True}).raise_for_status()
+    assert len(sim.requests) == asked
+    page.locator("#graph-canvas").focus()
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => window.app.graph.nodes.length === 0")
+
+
+@VIEWS
+def test_nothing_else_of_the_graph_runs_or_is_covered(
+    open_page: Callable[..., Page],
+    open_graph: Any,
+    comfy: ComfyUI,
+    sim: Simulator,
+    shot: Any,
+    end_of_run: Any,
+    vue: bool,
+) -> None:
+    """In a graph that buys with each run, and where nothing is free in sight."""
+    prompt = f"a boat among others {vue}"
+    draw(comfy, "async", prompt)
+    comfy.post("/history", {"clear": True}).raise_for_status()
+    asked = len(sim.requests)
+    page = open_page(vue=vue)
+    open_graph(page, graph("async", "another boat"))
     page.evaluate(
         """() => {
-            const [poller, other] = window.app.graph.nodes;
-            window.app.graph.remove(other);
-            const preview = window.LiteGraph.createNode("PreviewImage");
-            preview.pos = [poller.pos[0] + 330, poller.pos[1]];
-            window.app.graph.add(preview);
-            poller.connect(0, preview, 0);
-            window.app.queuePrompt(0, 1);
+            const { graph, canvas } = window.app;
+            for (let x = -1200; x < 2400; x += 400) {
+                for (let y = -900; y < 1500; y += 300) {
+                    const note = window.LiteGraph.createNode("MarkdownNote") ?? window.LiteGraph.createNode("Note");
+                    note.pos = [x, y];
+                    note.setSize([370, 240]);
+                    graph.add(note);
+                }
+            }
+            canvas.ds.scale = 0.7;
+            canvas.ds.offset[0] = canvas.ds.offset[1] = 0;
+            const seed = graph.nodes[0].widgets.find(({ name }) => name === "seed");
+            const control = graph.nodes[0].widgets.find(({ name }) => name.startsWith("control"));
+            control.value = "randomize";
+            seed.value = 7;
         }"""
     )
-    while not (history := comfy.get("/history")):
-        page.wait_for_timeout(50)
-    (run,) = history.values()
-    assert run["status"]["status_str"] == "success" and len(run["outputs"]["3"]["images"]) == 2
+    panel = open_tab(page)
+    search(panel, prompt)
+    before: list[dict[str, Any]] = page.evaluate(NODES)
+    nodes = into_the_graph(page, rows(panel), end_of_run)
+    shot(page, f"tasks-into-a-full-graph-{'vue' if vue else 'classic'}")
+    poller, preview = new = nodes[len(before) :]
+    assert [node["type"] for node in new] == ["ModelStudioTaskPoller", "PreviewImage"]
+    assert not covers(poller["box"], preview["box"])
+    covered = [other["box"] for other in nodes[2 : len(before)] for node in new if covers(node["box"], other["box"])]
+    assert covered == []
+    assert page.evaluate(IN_SIGHT, poller["box"]) and page.evaluate(IN_SIGHT, preview["box"])
+    (run,) = comfy.get("/history").values()
+    assert set(run["prompt"][2]) == {str(node["id"]) for node in new}
     assert len(sim.requests) == asked
-    page.wait_for_timeout(500)  # for the pictures to be seen
-    shot(page, f"tasks-into-the-graph-{'vue' if vue else 'classic'}")
+    seed = "() => window.app.graph.nodes[0].widgets.find(({ name }) => name === 'seed').value"
+    assert page.evaluate(seed) == 7
+
+
+def test_a_refusal_of_the_server_is_told(open_page: Callable[..., Page], ledger: Ledger) -> None:
+    """Here of an id that no service gives."""
+    asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "an odd boat", "512*512", 1)
+    entry = new_entry(asked, DRAWN, ledger.now(), "bü")
+    ledger.update(ledger.found(entry), drawn=Drawn(("https://link",)))
+    page = open_page(expected="400")
+    panel = open_tab(page)
+    search(panel, "an odd boat")
+    rows(panel).get_by_role("button", name="Into the graph").click()
+    expect(page.get_by_text("The pictures could not be fetched")).to_be_visible()
+    expect(page.get_by_text("is not a task id")).to_be_visible()
 
 
 @pytest.mark.parametrize("is_secure", [True, False], ids=["localhost", "plain http"])
@@ -233,8 +316,52 @@ def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: Comfy
     expect(rows(panel)).to_contain_text("Run again with seed 2147483647")
     expect(rows(panel).get_by_role("button")).to_have_count(0)
     search(panel, "a boat in the fog")
-    expect(rows(panel)).to_contain_text("uncertain")
+    expect(rows(panel)).to_contain_text("no answer, may be billed")
     expect(rows(panel).get_by_role("button")).to_have_count(0)
+
+
+def test_open_tasks_are_asked_about_when_the_list_is_opened_and_refreshed(
+    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any
+) -> None:
+    """Rows stand there first. Nothing is asked while somebody types, and nothing is bought."""
+
+    def submit(prompt: str) -> None:
+        inputs = {"prompt": prompt, "model": MODELS["async"][1], **SMALL}
+        del inputs["timeout"]
+        assert comfy.run({"1": {"class_type": "ModelStudioSubmitText2Image", "inputs": inputs}}).status == "success"
+
+    def polls() -> int:
+        return sum(seen.method == "GET" and "/tasks/" in seen.path for seen in sim.requests)
+
+    sim.faults.add("stuck_pending", on="poll", times=1)
+    submit("an open boat")
+    page = open_page()
+    panel = open_tab(page)
+    expect(rows(panel).first).to_contain_text("queued at the service")
+    search(panel, "an open boat")
+    expect(rows(panel)).to_contain_text("queued at the service")
+    assert polls() == 1
+    page.wait_for_timeout(1500)  # the task takes this long
+    panel.get_by_role("button", name="Refresh").click()
+    expect(rows(panel)).to_contain_text("ready to be fetched")
+    assert polls() == 2
+
+    sim.faults.add("moderation_output", on="create", times=1)
+    submit("a boat that is refused")
+    sim.faults.add("canceled", on="create", times=1)
+    submit("a boat that is withdrawn")
+    page.wait_for_timeout(1500)
+    panel.get_by_role("searchbox").fill("a boat that is")
+    panel.get_by_role("button", name="Refresh").click()
+    withdrawn, refused = rows(panel).first, rows(panel).nth(1)
+    expect(withdrawn.locator(".model-studio-state")).to_have_text("canceled, unpaid")
+    expect(refused.locator(".model-studio-state")).to_have_text("failed")
+    why = refused.locator(".model-studio-why")
+    expect(why).to_contain_text("Moderation refused the picture that was made.")
+    told = why.get_attribute("title") or ""
+    assert "DataInspectionFailed" in told and told == refused.locator(".model-studio-state").get_attribute("title")
+    shot(page, "tasks-states")
+    assert len([seen for seen in sim.requests if seen.method == "POST"]) == 3
 
 
 @pytest.mark.parametrize("language", ["en", "zh-TW"])

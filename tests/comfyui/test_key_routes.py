@@ -132,7 +132,10 @@ def test_stored_tested_used_and_removed_without_a_restart(comfy: ComfyUI, run: C
     place = {"kind": "page", "name": f"__model_studio/{FILE}"}
     told = {"region": SINGAPORE, "stored": True, "ending": KEYS["right"][-4:], "overruled": False, "place": place}
     assert store(comfy, f" {KEYS['right']}\n") == {**told, "auto": SINGAPORE} == state(comfy)
-    assert ask(comfy, "POST", f"/keys/{SINGAPORE}/test") == (200, {**told, "result": "accepted", "why": ""})
+    assert ask(comfy, "POST", f"/keys/{SINGAPORE}/test") == (
+        200,
+        {**told, "result": "accepted", "why": "", "elsewhere": []},
+    )
     done = run()
     assert done.status == "success" and SINGAPORE in str(done.outputs)  # auto is where the key is
     gone = {"region": SINGAPORE, "stored": False, "ending": "", "overruled": False, "place": None, "auto": "cn-beijing"}
@@ -162,9 +165,39 @@ def test_a_key_that_the_service_refuses(comfy: ComfyUI, run: Callable[[], Any], 
     assert "The API key was not accepted" in run().error["exception_message"]
 
 
+def test_a_key_of_another_region_is_found_there_and_moved(
+    comfy: ComfyUI, own_simulator: Simulator, run: Callable[[], Any]
+) -> None:
+    """It goes to other regions only when that is asked for."""
+    store(comfy, KEYS["foreign"])
+    _, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/test")
+    assert told["elsewhere"] == ["cn-beijing", "us-east-1"]
+    assert {seen.path.split("/")[1] for seen in own_simulator.requests} == {SINGAPORE}
+    status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/elsewhere")
+    assert (status, told["known"], told["unreachable"]) == (200, ["us-east-1"], {})
+    assert {seen.path.split("/")[1] for seen in own_simulator.requests} == set(REGIONS)
+    store(comfy, KEYS["wrong"], "us-east-1")
+    status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/move", {"to": "us-east-1"})
+    assert status == 400 and "already" in told["error"]
+    ask(comfy, "DELETE", "/keys/us-east-1")
+    status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/move", {"to": "us-east-1"})
+    assert (status, told["stored"], told["auto"]) == (200, False, "us-east-1")
+    assert told["moved"] == {key: value for key, value in state(comfy, "us-east-1").items() if key != "auto"}
+    assert told["moved"]["ending"] == KEYS["foreign"][-4:]
+    assert not own_simulator.billed
+
+
+@pytest.mark.parametrize("to", [None, "mars", 7, ["us-east-1"], "../evil", {}])
+def test_a_key_is_moved_to_listed_regions_only(comfy: ComfyUI, to: Any) -> None:
+    store(comfy, KEYS["right"])
+    assert ask(comfy, "POST", f"/keys/{SINGAPORE}/move", {"to": to}) == (400, {"error": NO_REGION})
+    assert state(comfy)["stored"]
+
+
 def test_no_key_no_test(comfy: ComfyUI, own_simulator: Simulator) -> None:
-    status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/test")
-    assert status == 400 and told["error"].startswith("There is no API key for region ap-southeast-1.")
+    for question in ("test", "elsewhere"):
+        status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/{question}")
+        assert status == 400 and told["error"].startswith("There is no API key for region ap-southeast-1.")
     assert not own_simulator.requests
 
 
@@ -219,6 +252,8 @@ def test_only_listed_regions(comfy: ComfyUI, region: str) -> None:
         ("PUT", f"/keys/{region}", {"key": KEYS["wrong"]}),
         ("DELETE", f"/keys/{region}", None),
         ("POST", f"/keys/{region}/test", None),
+        ("POST", f"/keys/{region}/elsewhere", None),
+        ("POST", f"/keys/{region}/move", {"to": "us-east-1"}),
     ):
         assert ask(comfy, method, path, body) == (400, {"error": NO_REGION})
 
@@ -280,7 +315,10 @@ REQUESTS = [
     ("GET", "/keys", None),
     ("PUT", "/keys/us-east-1", {"key": KEYS["wrong"]}),
     ("POST", "/keys/us-east-1/test", None),
+    ("POST", "/keys/us-east-1/elsewhere", None),
+    ("POST", "/keys/us-east-1/move", {"to": "ap-southeast-1"}),
     ("DELETE", "/keys/us-east-1", None),
+    ("DELETE", "/keys/ap-southeast-1", None),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +97,30 @@ def test_nothing_is_told_that_opens_anything(comfy: ComfyUI, drawn: Any, planted
         (account,) = ledger.execute("SELECT account FROM requests ORDER BY id DESC LIMIT 1").fetchone()
     for secret in (*planted_keys.values(), account, "Signature", "/oss/", "http:", str(comfy.home), ".png"):
         assert secret not in told
+
+
+def test_a_look_says_what_became_of_open_tasks(comfy: ComfyUI, sim: Simulator, graph: Any, word: str) -> None:
+    sim.faults.add("moderation_output", on="create", times=1)
+    graph.add("ModelStudioSubmitText2Image", prompt=word, model="wan2.2-t2i-flash", region="cn-beijing")
+    assert comfy.run(graph).status == "success"
+
+    def look(**headers: str) -> requests.Response:
+        return requests.post(f"{comfy.url}{RECORDS}/look", headers=headers, timeout=30)
+
+    assert look(Origin="http://evil.example").status_code == 403
+    record = comfy.get(f"{RECORDS}?search={word}")["records"][0]
+    assert record["state"] == "submitted"
+    deadline = time.monotonic() + 20
+    while record["state"] == "submitted":
+        answer = look()
+        assert answer.status_code == 200
+        found = [each for each in answer.json()["found"] if each["id"] == record["id"]]
+        assert not found or found[0]["state"] in ("pending", "running")
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        record = comfy.get(f"{RECORDS}?search={word}")["records"][0]
+    assert record["state"] == "failed" and record["why"].startswith("Moderation refused the picture that was made.")
+    assert sum(seen.method == "POST" for seen in sim.requests) == 1
 
 
 @pytest.mark.parametrize("path", [RECORDS, f"{RECORDS}/1/thumbnail/0"])

@@ -16,6 +16,8 @@ import { say } from "./words.js";
  */
 
 const REGIONS = ["cn-beijing", "ap-southeast-1", "us-east-1"];
+/** Shows what there is for a region in the field that was made last for it. @type {Map<string, (state: KeyState) => void>} */
+const fields = new Map();
 
 /**
  * Entries of `settings` for app.registerExtension. Their words are looked up when they are shown: the page of ComfyUI
@@ -56,34 +58,77 @@ function keyField(region) {
   auto.dataset.region = region;
   auto.setAttribute("aria-live", "polite");
   const status = make("div", { role: "status" });
-  const form = make("form", { className: "model-studio-key" }, input, save, test, remove, auto, status);
+  const next = make("button", { type: "button", hidden: true }); // what can be done after what was told
+  const form = make("form", { className: "model-studio-key" }, input, save, test, remove, auto, status, next);
 
   /** @type {KeyState | undefined} */
   let known;
+
+  /**
+   * @param {KeyState | undefined} state
+   * @param {string} news
+   */
+  function tell(state, news) {
+    known = state;
+    next.hidden = true;
+    status.textContent = [state && describe(state), news].filter(Boolean).join("\n");
+    test.disabled = !state?.place;
+    remove.disabled = !state?.stored;
+  }
+  fields.set(region, (state) => tell(state, ""));
+
+  /**
+   * @param {string} words
+   * @param {string} hint
+   * @param {() => void} work
+   */
+  function offer(words, hint, work) {
+    Object.assign(next, { textContent: words, title: hint, onclick: work, hidden: false });
+  }
 
   /**
    * Does one thing at a time, and tells what came of it.
    * @param {string} before
    * @param {() => Promise<KeyState>} work
    * @param {(state: any) => string} after
+   * @param {(state: any) => void} [then]
    */
-  async function act(before, work, after) {
+  async function act(before, work, after, then) {
     status.textContent = before;
+    next.hidden = true;
     for (const each of [save, test, remove]) each.disabled = true;
     try {
-      known = await work();
-      status.textContent = [describe(known), after(known)].filter(Boolean).join("\n");
+      const state = await work();
+      tell(state, after(state));
+      then?.(state);
     } catch (error) {
+      tell(known, "");
       status.textContent = error instanceof Error ? error.message : String(error);
     }
     save.disabled = false;
-    test.disabled = !known?.place;
-    remove.disabled = !known?.stored;
+  }
+
+  function askElsewhere() {
+    const check = () => ask(`/keys/${region}/elsewhere`, { method: "POST" });
+    act(say("keys.testing"), check, whereItIs, ({ known: [home], place }) => {
+      if (home && place.kind === "page") offer(say("keys.move", { region: home }), "", () => moveTo(home));
+    });
+  }
+
+  /** @param {string} home */
+  function moveTo(home) {
+    const move = () => change(`${region}/move`, { method: "POST", body: { to: home } });
+    act(say("keys.saving"), move, () => say("keys.moved", { region: home }), ({ moved }) => fields.get(home)?.(moved));
   }
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!input.value.trim() || save.disabled) return input.focus();
+    if (save.disabled) return;
+    if (!input.value.trim()) {
+      input.focus();
+      tell(known, say("keys.nothing"));
+      return;
+    }
     const body = { key: input.value };
     const store = () => change(region, { method: "PUT", body });
     act(say("keys.saving"), store, () => {
@@ -93,7 +138,11 @@ function keyField(region) {
   });
   test.addEventListener("click", () => {
     const check = () => ask(`/keys/${region}/test`, { method: "POST" });
-    act(say("keys.testing"), check, ({ result, why }) => [say(`keys.${result}`), why].filter(Boolean).join("\n"));
+    const told = (/** @type {any} */ { result, why }) => [say(`keys.${result}`), why].filter(Boolean).join("\n");
+    act(say("keys.testing"), check, told, ({ elsewhere }) => {
+      if (!elsewhere.length) return;
+      offer(say("keys.ask_elsewhere"), say("keys.ask_elsewhere_hint", { regions: elsewhere.join(", ") }), askElsewhere);
+    });
   });
   remove.addEventListener("click", async () => {
     const sure = await app.extensionManager.dialog.confirm({
@@ -107,6 +156,17 @@ function keyField(region) {
   useStyle(new URL("./keys.css", import.meta.url));
   act("", async () => (await list()).find((key) => key.region === region), () => "");
   return form;
+}
+
+/**
+ * What the other regions say of a key.
+ * @param {{known: string[], unreachable: Record<string, string>, place: {kind: string}}} told
+ */
+function whereItIs({ known: [home], unreachable, place }) {
+  const trouble = Object.entries(unreachable).map(([region, why]) => `${region}: ${why}`);
+  if (!home) return [say("keys.found_nowhere"), ...trouble].join("\n");
+  const found = say("keys.found", { region: say(`keys.names.${home}`) });
+  return place.kind === "page" ? found : `${found} ${say("keys.use_there", { region: home })}`;
 }
 
 /** @type {Promise<any[]> | undefined} */
@@ -124,13 +184,13 @@ function list() {
 }
 
 /**
- * Stores or removes a key, and tells the rest of the page: prices may be those of another region now.
- * @param {string} region
+ * Stores, moves or removes a key, and tells the rest of the page: prices may be those of another region now.
+ * @param {string} path below /keys
  * @param {{method: string, body?: unknown}} options
  * @returns {Promise<KeyState>}
  */
-async function change(region, options) {
-  const told = await ask(`/keys/${region}`, options);
+async function change(path, options) {
+  const told = await ask(`/keys/${path}`, options);
   showAuto(told.auto);
   window.dispatchEvent(new Event("model-studio-keys"));
   return told;

@@ -26,7 +26,7 @@ export function addTasksTab() {
     render(/** @type {HTMLElement} */ place) {
       panel = new TasksPanel();
       place.replaceChildren(panel.element); // ComfyUI hands over the place of the tab before with what it held
-      panel.reload();
+      panel.open();
     },
     destroy() {
       panel?.element.remove();
@@ -46,6 +46,9 @@ class TasksPanel {
     this.asked = 0; // counts what was asked, so that only the last answer counts
     this.isLoading = false;
     this.hasFailed = false;
+    this.isLooking = false;
+    /** What the service said of open tasks, by id. @type {Map<number, {state: string, why: string}>} */
+    this.found = new Map();
     this.list = new LongList({ ruler: ruler(), row: taskRow, nearEnd: () => this.loadMore() });
     this.spent = make("div", { className: "model-studio-spent", title: say("tasks.today_hint") });
     this.note = make("div", { className: "model-studio-note" });
@@ -63,7 +66,7 @@ class TasksPanel {
     });
     const refresh = make("button", { type: "button", title: say("tasks.refresh"), ariaLabel: say("tasks.refresh") });
     refresh.append(make("i", { className: "pi pi-refresh", ariaHidden: "true" }));
-    refresh.addEventListener("click", () => this.reload());
+    refresh.addEventListener("click", () => this.open());
     this.list.element.ariaLabel = say("tasks.title");
     this.element = make(
       "section",
@@ -72,6 +75,35 @@ class TasksPanel {
       this.note,
       this.list.element,
     );
+  }
+
+  /** Shows the list, then what the service says of open tasks by now. */
+  async open() {
+    await this.reload();
+    await this.look();
+  }
+
+  /** Asks about open tasks, which is free. */
+  async look() {
+    if (this.isLooking || this.hasFailed) return;
+    this.isLooking = true;
+    try {
+      const { found } = await ask("/records/look", { method: "POST" });
+      this.found = new Map(found.map((/** @type {any} */ { id, ...told }) => [id, told]));
+      await this.update();
+    } catch (error) {
+      this.tell(say("tasks.not_asked", { error: error instanceof Error ? error.message : String(error) }), true);
+    } finally {
+      this.isLooking = false;
+    }
+  }
+
+  /**
+   * With what the service said of it, if that is all that is known.
+   * @param {import("./tasks/row.js").TaskRecord} record
+   */
+  asFound(record) {
+    return record.state === "submitted" ? { ...record, ...this.found.get(record.id) } : record;
   }
 
   /** Loads the list again, from the top. */
@@ -118,7 +150,7 @@ class TasksPanel {
     try {
       const told = await ask(`/records?${query}`);
       if (asked !== this.asked) return;
-      take(told.records, told.more);
+      take(told.records.map((/** @type {any} */ record) => this.asFound(record)), told.more);
       this.searched = search;
       this.setLoading(false);
       this.hasFailed = false;

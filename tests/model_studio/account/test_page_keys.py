@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_studio.account.credentials import find_key, page_file
-from model_studio.account.page_keys import remove, state, store
+from model_studio.account.page_keys import move, remove, state, store
 from model_studio.account.regions import REGIONS
 from model_studio.errors import ConfigurationError, InvalidRequest, KeyMissing
 
@@ -42,6 +42,23 @@ def test_a_stored_key_is_the_one_of_its_region_until_it_is_removed(folder: Path,
     assert list(folder.iterdir()) == []
     with pytest.raises(KeyMissing):
         find_key(region, {}, folder)
+
+
+def test_a_stored_key_is_moved_to_a_region_that_has_none(folder: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no stored key for region cn-beijing"):
+        move("cn-beijing", "us-east-1", folder)
+    store("cn-beijing", KEY, folder)
+    for other in ("us-east-1", "ap-southeast-1"):
+        store(other, "sk-another", folder)
+        with pytest.raises(InvalidRequest, match=f"a stored key for region {other} already"):
+            move("cn-beijing", other, folder)
+    remove("us-east-1", folder)
+    move("cn-beijing", "us-east-1", folder)
+    assert find_key("us-east-1", {}, folder).value == KEY
+    assert not state("cn-beijing", {}, folder).stored
+    with pytest.raises(InvalidRequest):
+        move("us-east-1", "us-east-1", folder)
+    assert find_key("us-east-1", {}, folder).value == KEY
 
 
 @rights

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model_studio.account.regions import ApiHost, api_host, is_vendor_host
+from model_studio.account.regions import ApiHost, api_host, is_vendor_host, others
 from model_studio.errors import ConfigurationError, InvalidRequest
 
 BASE = "DASHSCOPE_HTTP_BASE_URL"
@@ -181,3 +181,34 @@ def test_only_listed_regions(region: str) -> None:
 )
 def test_vendor_hosts(host: str | None, expected: bool) -> None:
     assert is_vendor_host(host) is expected
+
+
+SHARED = {
+    "cn-beijing": "https://dashscope.aliyuncs.com/api/v1",
+    "ap-southeast-1": "https://dashscope-intl.aliyuncs.com/api/v1",
+    "us-east-1": "https://dashscope-us.aliyuncs.com/api/v1",
+}
+
+
+@pytest.mark.parametrize(
+    ("region", "environ", "home"),
+    [
+        ("cn-beijing", {}, "cn-beijing"),
+        ("ap-southeast-1", {"DASHSCOPE_WORKSPACE_ID": "llm-abc"}, "ap-southeast-1"),
+        ("auto", {BASE: "https://dashscope-us.aliyuncs.com/api/v1"}, "us-east-1"),
+        ("auto", {BASE: "https://llm-abc.ap-southeast-1.maas.aliyuncs.com/api/v1"}, "ap-southeast-1"),
+    ],
+)
+def test_the_other_regions_are_at_the_vendors_own_hosts(region: str, environ: dict[str, str], home: str) -> None:
+    assert {host.region: host.base_url for host in others(api_host(region, environ))} == {
+        other: address for other, address in SHARED.items() if other != home
+    }
+
+
+def test_a_key_for_a_stand_in_goes_to_no_other_host() -> None:
+    gateway = {BASE: "https://gateway.example/us-east-1/api/v1"}
+    assert [host.base_url for host in others(api_host("cn-beijing", gateway))] == [
+        "https://gateway.example/cn-beijing/api/v1",
+        "https://gateway.example/ap-southeast-1/api/v1",
+    ]
+    assert others(api_host("cn-beijing", {BASE: "https://us-east-1.gateway.example/api/v1"})) == []

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from model_studio.ledger import Ledger, LedgerUnavailable, database
+from model_studio.ledger import FAILED, Ledger, LedgerUnavailable, Reason, database
 from model_studio.ledger.database import MIGRATIONS, Database
 from model_studio.ledger.locks import file_lock
 
@@ -415,6 +415,24 @@ def test_a_file_of_version_1_keeps_its_records_and_pictures(folder: Path, monkey
     (entry,) = Ledger(folder).recent(2)
     assert (entry.name, entry.denied, list(entry.files)) == ("a", 0, [0])
     assert version(folder / "ledger.sqlite") == len(MIGRATIONS)
+
+
+def test_a_process_of_version_2_goes_on_beside_a_newer_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert = (
+        "INSERT INTO requests (name, account, region, prompt, is_task, state, created, updated, sent, day, adopted, "
+        "billed, denied) VALUES (?, '', '', '', 1, 'submitted', 0, 0, 0, '1970-01-01', 0, 1, 0)"
+    )
+    old = Database(folder)
+    with monkeypatch.context() as older:
+        older.setattr(database, "MIGRATIONS", MIGRATIONS[:2])
+        with old.transaction() as ledger:
+            ledger.execute(insert, ("a",))
+    new = Ledger(folder)
+    new.update(new.recent(1)[0], state=FAILED, reason=Reason("canceled"))
+    with old.transaction() as ledger:  # as it was made before the column
+        ledger.execute(insert, ("b",))
+        ledger.execute("UPDATE requests SET request_id = 'r' WHERE name = 'a'")
+    assert [entry.reason for entry in new.recent(2)] == [None, Reason("canceled")]
 
 
 def test_a_migration_that_fails_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

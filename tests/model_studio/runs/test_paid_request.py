@@ -30,6 +30,7 @@ from model_studio.runs import leftovers
 from model_studio.service.exchange import Answer, Call
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Waiting
+from model_studio.words import Text
 from simulator import Simulator
 from tests.model_studio.asking import ask, become, billed, creations, owner, same, set_clock, states
 
@@ -259,7 +260,7 @@ def test_the_budget_counts_what_others_spent_while_this_one_was_refused(
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.14"
     paid = asyncio.run(owner(studio, ask(TASK, seed=1)))
     asyncio.run(paid.sending())
-    asyncio.run(paid.refused())  # by a limit: it would be sent again
+    asyncio.run(paid.refused(errors.Throttled(Text("no"))))  # by a limit: it would be sent again
     generate(seed=2)
     with pytest.raises(errors.BudgetReached), paid.held:
         asyncio.run(paid.sending())

@@ -17,7 +17,7 @@ from simulator import Simulator
 
 
 def test_a_key_of_the_region_is_accepted_with_one_free_request(studio: Studio, sim: Simulator) -> None:
-    assert asyncio.run(studio.check_key("cn-beijing")) == KeyCheck("accepted")
+    assert asyncio.run(studio.check_key("cn-beijing")) == KeyCheck("accepted", knows_key=True)
     (seen,) = sim.requests
     assert (seen.method, seen.path.startswith("/api/v1/tasks/"), sim.billed) == ("GET", True, [])
 
@@ -44,6 +44,31 @@ def test_the_key_that_a_run_would_use_is_tested(environ: dict[str, str], sim: Si
     assert asyncio.run(studio.check_key("cn-beijing")).result == "accepted"
     environ["DASHSCOPE_API_KEY"] = "sk-planted-wrong"
     assert asyncio.run(studio.check_key("cn-beijing")).result == "refused"
+
+
+def test_the_other_regions_say_whose_key_it_is(studio: Studio, sim: Simulator, environ: dict[str, str]) -> None:
+    """Only when they are asked: the test itself sends the key to its own region and no other."""
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("cn-beijing")
+    environ["DASHSCOPE_API_KEY_CN_BEIJING"] = sim.keys["ap-southeast-1"]
+    told = asyncio.run(studio.check_key("cn-beijing"))
+    assert (told.result, told.elsewhere) == ("refused", ("ap-southeast-1", "us-east-1"))
+    assert [seen.path.split("/")[1] for seen in sim.requests] == ["cn-beijing"]
+    found = asyncio.run(studio.check_key_elsewhere("cn-beijing"))
+    assert {region: (check.result, check.knows_key) for region, check in found.items()} == {
+        "ap-southeast-1": ("accepted", True),
+        "us-east-1": ("refused", False),
+    }
+    assert sorted(seen.path.split("/")[1] for seen in sim.requests[1:]) == ["ap-southeast-1", "us-east-1"]
+    assert sim.billed == []
+
+
+def test_where_an_address_names_no_region_nobody_else_is_asked(
+    studio: Studio, sim: Simulator, environ: dict[str, str]
+) -> None:
+    environ["DASHSCOPE_API_KEY_CN_BEIJING"] = "sk-planted-wrong"
+    assert asyncio.run(studio.check_key("cn-beijing")).elsewhere == ()
+    asked = len(sim.requests)
+    assert asyncio.run(studio.check_key_elsewhere("cn-beijing")) == {} and len(sim.requests) == asked
 
 
 @pytest.mark.parametrize(

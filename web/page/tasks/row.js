@@ -5,7 +5,8 @@ import { app } from "../../../../scripts/app.js";
 import { api } from "../../../../scripts/api.js";
 import { copy, make } from "../dom.js";
 import { language, money, say } from "../words.js";
-import { addPoller } from "./graph.js";
+import { showInGraph } from "./graph.js";
+import { runOnly } from "./run.js";
 
 /**
  * What /model_studio/records tells of a record; see model_studio/page/overview.py.
@@ -19,6 +20,7 @@ import { addPoller } from "./graph.js";
  * @property {number} n
  * @property {number | null} seed
  * @property {string} state
+ * @property {string} why the reason for it; empty where there is nothing to tell
  * @property {{amount: number, currency: string} | null} cost
  * @property {string | null} task_id
  * @property {number} pictures how many were drawn
@@ -41,7 +43,7 @@ export function taskRow(record) {
     "div",
     { className: "model-studio-row" },
     thumbnail(record),
-    make("div", { className: "model-studio-head" }, stateWord(record.state), time(record.when)),
+    make("div", { className: "model-studio-head" }, stateWord(record), time(record.when)),
     make("div", { className: record.prompt ? "model-studio-prompt" : "model-studio-prompt muted", title: prompt }, prompt),
     make("div", { className: "model-studio-details", title: `${details} · ${record.region}` }, details),
     foot(record),
@@ -50,7 +52,7 @@ export function taskRow(record) {
 
 /** A hidden row with the longest feet that a row can have, one over the other. */
 export function ruler() {
-  const longest = { task_id: "0", region: "", seed: 2147483647, cost: { amount: 9999.99, currency: "CNY" } };
+  const longest = { task_id: "0", region: "", why: "", seed: 2147483647, cost: { amount: 9999.99, currency: "CNY" } };
   return make(
     "div",
     { className: "model-studio-row model-studio-ruler", ariaHidden: "true" },
@@ -59,17 +61,18 @@ export function ruler() {
   );
 }
 
-/** @param {Pick<TaskRecord, "task_id" | "region" | "again" | "seed" | "cost">} record */
-function foot({ task_id, region, again, seed, cost }) {
+/** @param {Pick<TaskRecord, "task_id" | "region" | "again" | "seed" | "cost" | "why">} record */
+function foot({ task_id, region, again, seed, cost, why }) {
   const made = make("div", { className: "model-studio-foot" });
   if (again === "poller") {
-    const add = () => addPoller({ task_id, region });
-    made.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), add));
+    const fetch = () => intoGraph({ task_id, region });
+    made.append(button("pi-sign-in", say("tasks.into_graph"), say("tasks.into_graph_hint"), fetch));
   }
   if (again === "node") {
     const [words, title] = ["tasks.run_again", "tasks.run_again_hint"].map((key) => say(key, { seed: String(seed) }));
     made.append(make("span", { className: "muted", title }, words));
   }
+  if (why && !again) made.append(make("span", { className: "model-studio-why", title: why }, why));
   if (task_id) made.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${task_id}`, () => copyId(task_id)));
   made.append(make("span", { className: "model-studio-cost" }, cost ? money(cost.amount, cost.currency) : ""));
   return made;
@@ -96,9 +99,9 @@ function noPicture() {
   return make("i", { className: "pi pi-image", ariaHidden: "true" });
 }
 
-/** @param {string} state */
-function stateWord(state) {
-  return make("span", { className: `model-studio-state ${state}` }, say(`tasks.states.${state}`));
+/** @param {TaskRecord} record */
+function stateWord({ state, why }) {
+  return make("span", { className: `model-studio-state ${state}`, title: why }, say(`tasks.states.${state}`));
 }
 
 /** @param {number} when */
@@ -124,6 +127,17 @@ function button(icon, label, title, act) {
   if (!label) made.ariaLabel = title;
   made.addEventListener("click", act);
   return made;
+}
+
+/** @param {import("./graph.js").Task} task */
+async function intoGraph(task) {
+  try {
+    const { poller, preview } = await showInGraph(task);
+    await runOnly([poller, preview]);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    app.extensionManager.toast.add({ severity: "error", summary: say("tasks.not_fetched"), detail });
+  }
 }
 
 /** @param {string} taskId */
