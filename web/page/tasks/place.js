@@ -5,6 +5,7 @@
 
 const STEP = 40; // of the search
 const GAP = 30; // between nodes
+const RINGS = 100; // of the search; what fills more than that, as a workflow may claim, has its right side free
 
 /**
  * The left top corner of a place of this size that touches no other box, as near to the middle of an area as can be;
@@ -21,10 +22,11 @@ export function freePlace([width, height], others, [left, top, right, bottom]) {
       ([otherLeft, otherTop, otherRight, otherBottom]) =>
         x + width + GAP <= otherLeft || otherRight + GAP <= x || y + height + GAP <= otherTop || otherBottom + GAP <= y,
     );
-  for (let ring = 0; ; ring++) {
+  for (let ring = 0; ring < RINGS; ring++) {
     const free = ringAround(ring).find(([column, row]) => isFree([middleX + column * STEP, middleY + row * STEP]));
     if (free) return [middleX + free[0] * STEP, middleY + free[1] * STEP];
   }
+  return [Math.max(...others.map(([, , right]) => right).filter(Number.isFinite), right) + GAP, middleY];
 }
 
 /**
