@@ -239,6 +239,8 @@ declare namespace Comfy {
     beforeQueued?(): void;
     callback?(value: any, ...more: any[]): void;
     computeSize?(width?: number): Point;
+    /** How high it may become; absent where that is fixed. */
+    computeLayoutSize?: (node: Node) => { minHeight: number; maxHeight?: number; minWidth: number };
     serializeValue?(node: Node, index: number): unknown;
     onRemove?(): void;
   }

@@ -16,6 +16,7 @@ import { ask } from "./server.js";
 import { language, say } from "./words.js";
 
 const MARGIN = 4; // pixels around the line
+const GAP = 4; // pixels that the classic rendering adds below a widget of a fixed size
 const LABEL = "model_studio_price";
 
 const EVERY = 300; // milliseconds between two looks at the nodes
@@ -38,9 +39,11 @@ export function addLabel(node) {
   const price = make("div", { className: "model-studio-price" });
   const outcome = make("div", { className: "model-studio-outcome" });
   const element = make("div", { className: "model-studio-label" }, price, outcome);
-  const height = () => Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN);
-  const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
+  const options = { serialize: false, hideOnZoom: false, margin: MARGIN };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
+  // As high as its text. What can be given more room is given it, and would leave a gap below the text.
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = () => [0, Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN) - GAP];
   widget.serialize = false; // it is not an input: neither in the workflow nor in the prompt
   widget.label = say("label.name");
   widget.beforeQueued = () => {
