@@ -82,6 +82,17 @@ class ModelStudioError(Exception):
     @property
     def text(self) -> str:
         """What is shown of it, in English."""
+        told = Text("({facts})", facts=self.facts) if self.facts else ""
+        return join("{before} {after}", (self.sentences, *filter(None, (told,)), *self.notes))
+
+    @property
+    def sentences(self) -> str:
+        """What happened, and what to do."""
+        return join("{before} {after}", (self.what, *filter(None, (self.advice,))))
+
+    @property
+    def facts(self) -> str:
+        """Code and ids, as far as there are any."""
         facts = (
             self.code and Text("code {code}", code=self.code),
             self.http_status and Text("HTTP {status}", status=self.http_status),
@@ -89,8 +100,12 @@ class ModelStudioError(Exception):
             self.task_id and Text("task id {id}", id=self.task_id),
         )
         known = [fact for fact in facts if fact]
-        told = Text("({facts})", facts=join("{before}, {after}", known)) if known else ""
-        return join("{before} {after}", (self.what, *filter(None, (self.advice, told)), *self.notes))
+        return join("{before}, {after}", known) if known else ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of request and task, as far as they are known."""
+        return tuple(filter(None, (self.request_id, self.task_id)))
 
     def with_ids(self, *, request_id: str | None = None, task_id: str | None = None) -> ModelStudioError:
         """This error, told where it belongs; ids it already has stay."""

@@ -20,11 +20,11 @@ MAX_NEGATIVE_PROMPT = 500  # characters, same references
 CALL_MODES = ("auto", "sync", "async")
 # Linked values come unchecked.
 _TYPES = {
-    **dict.fromkeys(("prompt", "model", "aspect_ratio", "negative_prompt", "region", "call_mode"), str),
+    **dict.fromkeys(("prompt", "model", "aspect_ratio", "negative_prompt", "region", "call_mode", "task_id"), str),
     **dict.fromkeys(("width", "height", "n", "seed"), int),
     **dict.fromkeys(("prompt_extend", "watermark"), bool),
 }
-# Of a list of prompts; web/page/question.js counts by the same rule, so that a price is that of all that is sent.
+# Of a list of prompts.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BLANKS = " \t\u3000"
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")

@@ -25,10 +25,11 @@ from .page import overview, recent
 from .request import ImageRequest
 from .runs import budget, drawing, info, leftovers, looking, lookup
 from .runs.background import Background
+from .runs.budget import Priced
 from .runs.collecting import Collecting
 from .runs.drawing import Drawing
 from .runs.looking import Found, Looking
-from .runs.paid_request import Access, PaidRequest
+from .runs.paid_request import Access, PaidRequest, fingerprint
 from .runs.pictures import Picture
 from .service import key_check, tasks
 from .service.client import Client
@@ -83,6 +84,31 @@ class Studio:
         """The real region behind a node's `region`. Blocking. Raises InvalidRequest, ConfigurationError."""
         return api_host(region, self._environ, self._folder).region
 
+    # What refuses a run, for a node that is not run yet (see page.quote.Account).
+
+    def need_key(self, region: str) -> None:
+        """Blocking. Raises ConfigurationError."""
+        find_key(region, self._environ, self._folder)
+
+    def check_budget(self, priced: Priced, whole: ImageRequest | None) -> None:
+        """Blocking. Raises BudgetReached, but not for what an earlier run has paid for, and not where the sums cannot
+        be known now.
+        """
+        allowed = budget.guard(settings.daily_budget(self._environ), priced)
+        with contextlib.suppress(LedgerUnavailable):
+            if allowed and not (whole and self._is_paid(whole)) and (spent := self.ledger.spent_today()) is not None:
+                allowed(spent)
+
+    def _is_paid(self, request: ImageRequest) -> bool:
+        host, key = self._account(request.region)
+        asked = fingerprint(host, self.ledger.account(key.value), request)
+        return settings.reuse(self._environ) and self.ledger.latest(asked, stored_first=True) is not None
+
+    def check_task_ids(self, text: str) -> None:
+        """Raises InvalidRequest."""
+        if not tasks.parse_ids(text):
+            raise _no_task_id()
+
     def task_ids(self, text: str) -> list[str]:
         """The ids in a text (see tasks.parse_ids). Blocking: where there is none, the error names the last tasks.
 
@@ -103,9 +129,7 @@ class Studio:
         if ids := tasks.parse_ids(text):
             return ids
         await in_time(self.task_ids, text)
-        raise InvalidRequest(
-            Text("There is not a task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
-        )
+        raise _no_task_id()
 
     async def task_ids_of(self, text: str, waiting: Waiting) -> list[str]:
         """The same for a run, whose user may cancel it. Raises InvalidRequest, Interrupted."""
@@ -310,6 +334,12 @@ class Studio:
     def _account(self, region: str) -> tuple[ApiHost, ApiKey]:
         host = api_host(region, self._environ, self._folder)
         return host, find_key(host.region, self._environ, self._folder)
+
+
+def _no_task_id() -> InvalidRequest:
+    return InvalidRequest(
+        Text("There is not a task id."), Text("Paste the id that Submit Text2Image Task gave, or link its output.")
+    )
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SLICE = 0.1  # seconds between two looks at Cancel
+NOTHING_SENT = Text("nothing was sent")
 REFRESH = 1.0  # seconds in which what is shown follows the clock, where somebody else looks for Cancel
 
 
@@ -114,6 +115,10 @@ class Waiting:
         self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
+        self.on_left: Callable[[str], None] = lambda text: (
+            None
+        )  # hears what becomes of the request of a run that was left
+        self._fates: tuple[str, str] = (NOTHING_SENT, NOTHING_SENT)
         self._uncounted = 0  # how many are inside uncounted()
         self._outside = (self.started, self._phase)  # when and in which phase the first of them entered
 
@@ -138,6 +143,7 @@ class Waiting:
 
         own = Waiting(self.timeout, cancel_asked, show, self.clock, self.origin)
         own._look_after = math.inf  # whoever asked for it looks for Cancel, and calls `look`
+        own.on_left = self.on_left
         return own
 
     def look(self) -> None:
@@ -145,6 +151,7 @@ class Waiting:
         for pause in self._pauses:
             if not pause.done():
                 pause.set_result(None)
+        self._tell_fate()
 
     def cancel(self) -> None:
         """The user asked to stop."""
@@ -154,6 +161,18 @@ class Waiting:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
         self.abandoned = True
         self._canceled = self._canceled or canceled
+
+    def will_be(self, fate: str, *, canceled: str | None = None) -> None:
+        """What becomes of the request if nobody waits for the run from now on, and, where that is not the same, if its
+        user cancels it (empty: not known yet). Told where that has happened already. Called in the loop of the run.
+        """
+        self._fates = (fate, fate if canceled is None else canceled)
+        self._tell_fate()
+
+    def _tell_fate(self) -> None:
+        left, canceled = self._fates
+        if fate := canceled if self._canceled else left if self.abandoned else "":
+            self.on_left(fate)
 
     def interrupted(self) -> bool:
         """Whether the run is to end: the user asked for it, or nobody waits for it, where it may end for that."""
@@ -176,10 +195,11 @@ class Waiting:
         """Puts the deadline at least `seconds` from now."""
         self.deadline = max(self.deadline, self.clock.now() + seconds)
 
-    def tell(self, name: str, *, timed: bool = True, about: float | None = None) -> None:
-        """The run enters a phase; its seconds, shown if `timed`, count from when it was first entered."""
+    def tell(self, name: str, *, timed: bool = True, about: float | None = None, since: float | None = None) -> None:
+        """The run enters a phase; its seconds, shown if `timed`, count from when it was first entered, or `since`."""
         if timed:
-            self._phase = self._phases.setdefault(name, Phase(name, self.clock.now(), about))
+            began = self.clock.now() if since is None else since
+            self._phase = self._phases.setdefault(name, Phase(name, began, about))
         else:
             self._phase = Phase(name)
         self._refresh()

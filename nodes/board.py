@@ -7,6 +7,7 @@ could bring a script, and shows it on any node of the same number. Our part of t
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -43,10 +44,27 @@ class Board:
         self._client: str | None = server and server.client_id  # another prompt's by the time a late message comes
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.Handle | None = None
+        self._lock = threading.Lock()  # what becomes of a run that was left is told in the server's loop
+        self._late: asyncio.Handle | None = None
         self._spent = 0.0  # by the loop's clock: the time until which messages were sent in advance
-        self._last = ("", 0.0)
+        self._last_lines: list[tuple[str, str]] = []
+        self._last_fraction = 0.0
 
-    def changed(self) -> None:
+    def begin(self) -> int:
+        with self._lock:
+            return self.runs.begin()
+
+    def show(self, number: int, text: str, fraction: float) -> None:
+        with self._lock:
+            self.runs.show(number, text, fraction)
+        self._changed()
+
+    def end(self, number: int, outcome: Outcome) -> None:
+        with self._lock:
+            self.runs.end(number, outcome)
+        self._changed()
+
+    def _changed(self) -> None:
         """Sends it soon, but not to client None: ComfyUI would send that to every page."""
         if self._client is None:
             return
@@ -59,13 +77,37 @@ class Board:
 
     def _tell(self) -> None:
         self._due, self._spent = None, max(self._spent, self._loop.time()) + EVERY
-        text, fraction = self.runs.text(translations()), round(self.runs.fraction, 2)
-        text_before, fraction_before = self._last
-        self._last = text, fraction
-        if text != text_before:
-            PromptServer.instance.send_sync("model_studio.told", {**self._address, "text": text}, self._client)
-        if fraction != fraction_before:
+        self._send()
+        fraction = round(self.runs.fraction, 2)
+        if fraction != self._last_fraction:
+            self._last_fraction = fraction
             self._progress.update_progress(self._node_id, fraction, 1.0)
+
+    def _send(self) -> None:
+        with self._lock:
+            lines = self.runs.lines(translations())
+            if lines == self._last_lines:
+                return
+            self._last_lines = lines
+            message = {**self._address, "lines": lines, "ids": self.runs.ids}
+            PromptServer.instance.send_sync("model_studio.told", message, self._client)
+
+    def fate(self, number: int, text: str) -> None:
+        """What becomes of the request of a run that was left, told from any thread: the loop of the prompt may be gone.
+
+        Of thousands, the page gets few messages.
+        """
+        if self._client is not None:
+            PromptServer.instance.loop.call_soon_threadsafe(self._take_fate, number, text)
+
+    def _take_fate(self, number: int, text: str) -> None:
+        with self._lock:
+            self.runs.fate(number, text)
+        self._late = self._late or PromptServer.instance.loop.call_later(EVERY, self._tell_fates)
+
+    def _tell_fates(self) -> None:
+        self._late = None
+        self._send()
 
 
 class Line:
@@ -73,16 +115,18 @@ class Line:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._number = board.runs.begin()
+        self._number = board.begin()
 
     def show(self, text: str, fraction: float) -> None:
         """What the run does now, and how far it is, 0…1."""
-        self._board.runs.show(self._number, text, fraction)
-        self._board.changed()
+        self._board.show(self._number, text, fraction)
+
+    def left(self, fate: str) -> None:
+        """Nobody waits for it any more, and this becomes of its request."""
+        self._board.fate(self._number, fate)
 
     def end(self, outcome: Outcome) -> None:
-        self._board.runs.end(self._number, outcome)
-        self._board.changed()
+        self._board.end(self._number, outcome)
 
 
 # ComfyUI runs each item of a list in a task, and so in a context, of its own.

@@ -30,7 +30,7 @@ from . import board
 
 log = logging.getLogger(__name__)
 _revisions = Revisions()
-_CANCELED = Outcome(said=Text("canceled"))
+_CANCELED = Outcome(left=Text("canceled"))
 
 
 @contextmanager
@@ -46,17 +46,19 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     try:
         with in_users_language():
             # Of a list, one node makes many runs: they stand in line as one.
-            yield Waiting(timeout, interrupted, line.show, origin=_origin())
+            waiting = Waiting(timeout, interrupted, line.show, origin=_origin())
+            waiting.on_left = line.left
+            yield waiting
     except ModelStudioError as error:
         _revisions.failed(error.failed_tasks)
-        line.end(Outcome(said=error.what, failed=True))
+        line.end(Outcome(error=error))
         raise
     except Interrupted:
         line.end(_CANCELED)
         # Not throw_exception_if_processing_interrupted: it clears the flag, and other waiting nodes would go on.
         raise comfy.model_management.InterruptProcessingException from None
     except BaseException:  # ComfyUI ends a node's siblings so, after Cancel and after an error
-        line.end(_CANCELED if interrupted() else Outcome(said=Text("stopped")))
+        line.end(_CANCELED if interrupted() else Outcome(left=Text("stopped")))
         raise
 
 

@@ -50,6 +50,6 @@ class SubmitText2Image(io.ComfyNode):
             task_id, info = await studio().submit(request, waiting)
         submitted(task_id)
         said = Text("{source}: {task_id}", source=_SOURCE_TEXTS[info["source"]], task_id=task_id)
-        told = finish(cls, info, Outcome(said=said, notes=info["notes"]))
+        told = finish(cls, info, Outcome(said=said, ids=[task_id], notes=info["notes"]))
         # In the history too: whoever queued this node alone through the API finds the id there.
         return io.NodeOutput(task_id, told, ui={"text": (task_id,)})

@@ -68,7 +68,7 @@ class PromptRun:
             case "executed":
                 self.executed_at.setdefault(data["node"], now)
             case "model_studio.told":
-                self.told.append((now, data["node"], data["text"]))
+                self.told.append((now, data["node"], "\n".join(text for _, text in data["lines"])))
             case "execution_success":
                 self.status = "success"
             case "execution_interrupted":

@@ -8,22 +8,30 @@ from aiohttp import web
 
 from ..comfyui.language import translations
 from ..comfyui.studio import studio
-from ..model_studio.errors import InvalidRequest
-from ..model_studio.page.quote import quote
+from ..model_studio.errors import InvalidRequest, KeyMissing
+from ..model_studio.page.quote import quote, quote_of_fetching
 from ..model_studio.threads import start
 from ..model_studio.words import Text, translate
 from .guard import Handler, json_object
 
 
 async def ask_price(request: web.Request) -> web.Response:
-    """For {"inputs": {id: value}, "linked": whether any is left out because it is linked}."""
-    body = await json_object(request)
-    inputs, linked = body.get("inputs"), body.get("linked")
-    if not isinstance(inputs, dict) or not isinstance(linked, bool):
+    """For {"inputs": {id: value}, "linked": whether any that decides the price is left out because it is linked,
+    "prompts": the text of the Prompt List it is linked to, if any, "fetches": whether it is a Task Poller}.
+    """
+    body = await json_object(request, MAX_BODY)
+    inputs, linked, prompts = body.get("inputs"), body.get("linked"), body.get("prompts")
+    if not isinstance(inputs, dict) or not isinstance(linked, bool) or not isinstance(prompts, str | None):
         raise InvalidRequest(Text("The request holds no inputs of a node."))
-    told = await asyncio.wrap_future(start(quote, inputs, linked, studio().region))
-    texts = {"problem": told.problem and told.problem.text, "notes": list(told.notes)}
-    return web.json_response(vars(told) | {"linked": linked} | translate(texts, translations()))
+    about = (quote_of_fetching, inputs, studio()) if body.get("fetches") else (quote, inputs, linked, studio(), prompts)
+    told = await asyncio.wrap_future(start(*about))
+    no_key = isinstance(told.problem, KeyMissing)  # where to put one is told by a button
+    problem = told.problem and (told.problem.what if no_key else told.problem.text)
+    texts = {"problem": problem, "notes": list(told.notes)}
+    return web.json_response(vars(told) | {"linked": linked, "no_key": no_key} | translate(texts, translations()))
+
+
+MAX_BODY = 1_000_000  # bytes; prompts may be long
 
 
 ROUTES: list[tuple[str, str, Handler]] = [("POST", "/quote", ask_price)]

@@ -25,7 +25,7 @@ app.registerExtension({
   },
   beforeRegisterNodeDef: translateDefinition,
   beforeConfigureGraph: beginLoading,
-  afterConfigureGraph: () => endLoading(showOutcome),
+  afterConfigureGraph: endLoading,
   nodeCreated(node) {
     translateNode(node);
     addLabel(node);

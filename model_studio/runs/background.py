@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import ModelStudioError
@@ -59,7 +60,7 @@ class Background:
                 call.own.leave(canceled=waiting.interrupted())
                 if not call.canceled:
                     call.loop.call_soon_threadsafe(call.own.look)
-                future.add_done_callback(_tell_log)
+                future.add_done_callback(partial(_tell_end, call.own))
             raise
 
     def _running(self) -> asyncio.AbstractEventLoop:
@@ -148,6 +149,13 @@ def _take_back(future: Future[Any], raised: BaseException) -> None:
     if isinstance(error, ModelStudioError) and error is not raised:
         error.undelivered()
         _tell_log(future)
+
+
+def _tell_end(own: Waiting, future: Future[Any]) -> None:
+    error = future.exception()
+    if isinstance(error, ModelStudioError):
+        own.on_left(error.text)
+    _tell_log(future)
 
 
 def _tell_log(future: Future[Any]) -> None:

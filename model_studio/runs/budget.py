@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Protocol
 
+from ..catalog import Model
 from ..errors import BudgetReached
-from ..request import ImageRequest
 from ..words import Text, money
 
 
-def guard(budgets: Mapping[str, Decimal], request: ImageRequest) -> Callable[[Mapping[str, float]], None] | None:
+class Priced(Protocol):
+    """What is known of a request's price: an ImageRequest, or what a node holds so far."""
+
+    @property
+    def model(self) -> Model: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def price(self) -> tuple[float, str] | None:
+        """Of one picture: amount, currency."""
+
+
+def guard(budgets: Mapping[str, Decimal], request: Priced) -> Callable[[Mapping[str, float]], None] | None:
     """What refuses a request that would exceed its currency's budget, given today's sums; None where none is set.
 
     What it raises is BudgetReached. Where a budget is set, that of a currency which it does not name is 0: the region

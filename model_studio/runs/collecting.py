@@ -47,6 +47,7 @@ class Collecting:
 
         Raises the error of the first task if none ended well, TaskTimeout while one still goes on, Interrupted.
         """
+        self._waiting.will_be(Text("the tasks go on; fetching costs nothing"))
         await self._recall(task_ids)
         stored = [task_id for task_id in task_ids if self._is_stored(task_id)]
         patience = {task_id: self._patience(task_id) for task_id in task_ids if task_id not in stored}

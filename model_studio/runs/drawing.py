@@ -20,7 +20,7 @@ from ..ledger import Entry
 from ..service import tasks
 from ..service.answers import Drawn, TaskAnswer
 from ..service.polling import Polling
-from ..waiting import Interrupted
+from ..waiting import NOTHING_SENT, Interrupted
 from ..words import Text
 from . import info, leftovers, lookup
 from .gallery import Fetched
@@ -48,6 +48,7 @@ async def draw(paid: PaidRequest) -> Drawing:
             if earlier and (outcome := await _resume(paid, earlier)):
                 return outcome
         paid.renew()
+        paid.waiting.will_be(NOTHING_SENT)
         return await (_draw_by_task(paid) if paid.request.endpoint.is_async else _draw_by_sync_call(paid))
 
 
@@ -65,6 +66,9 @@ async def submit(paid: PaidRequest) -> bool:
         await _submit(paid)
         if paid.waiting.interrupted() and not paid.entry.adopted:
             await _withdraw(paid)
+        paid.waiting.will_be(
+            Text("task {task_id} goes on and is billed ({bill})", task_id=paid.entry.task_id, bill=paid.bill)
+        )
         return True
 
 
@@ -177,6 +181,7 @@ async def _await_task(paid: PaidRequest, first_pause: float) -> TaskAnswer:
     """The last answer about the task. Left by Cancel while it may be PENDING, it is canceled at the service."""
     task_id = paid.entry.task_id or ""
     polling = _polling(paid)
+    paid.waiting.will_be(paid.goes_on, canceled="")
     while True:
         try:
             answer = (await polling.until_ended(first_pause))[task_id]
@@ -185,6 +190,7 @@ async def _await_task(paid: PaidRequest, first_pause: float) -> TaskAnswer:
             if polling.may_be_pending and not paid.entry.adopted:  # which may be another's
                 await _withdraw(paid)
             paid.waiting.never_stop()
+            paid.waiting.will_be(paid.goes_on)
             log.info("Task %s runs and is billed; its pictures will be stored.", task_id)
             first_pause = 0
         finally:
@@ -215,6 +221,7 @@ async def _withdraw(paid: PaidRequest) -> None:
     if task_id and await paid.client.cancel(task_id, paid.waiting):
         log.info("Task %s was canceled before it ran; it is not billed.", task_id)
         await paid.canceled()
+        paid.waiting.will_be(Text("its task was withdrawn before it was drawn, and is not billed"))
         raise Interrupted
 
 
@@ -232,6 +239,7 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     """The pictures behind the links. `source` STORED: RESUMED in truth, if any had to be downloaded."""
     drawing_seconds, is_sent = paid.waiting.elapsed, source == info.NEW
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
+    paid.waiting.will_be(paid.goes_on)
     try:
         fetched = await paid.fetch(drawn)
     except ModelStudioError as error:
@@ -245,4 +253,6 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     if is_sent and paid.entry.adopted:
         source = info.RESUMED
     fetched.notes.extend(lookup.notes(paid.entry))
+    if paid.entry.is_stored:
+        paid.waiting.will_be(Text("it was drawn and is billed ({bill}); its pictures are stored", bill=paid.bill))
     return Drawing(paid.entry, fetched, source, is_sent, drawing_seconds)

@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..errors import ModelStudioError
 from ..words import Text, join, money, translate
 from .info import NEW, RESUMED, STORED
 
 MOST = 3  # lines of a kind; of the others only how many there are
+MOST_IDS = 20
 LONGEST = 1000  # characters of a line
+LONGEST_ID = 128
+# Kinds of lines; web/page/outcome.js shows each in its own way.
+NOW, ERROR, DONE, LEFT, NOTE = "now", "error", "done", "left", "note"
 _SOURCES = {RESUMED: Text("resumed"), STORED: Text("from store")}
 
 
@@ -55,11 +60,17 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: pictures or a sentence, and notes."""
+    """What came of a run: pictures, a sentence or an error, and notes.
+
+    left  how it ended before it was done, "canceled" or "stopped"; what becomes of its request is told by Runs.fate
+    ids   what users may want to copy of what is said
+    """
 
     drawn: Pictures | None = None
     said: str = ""
-    failed: bool = False
+    error: ModelStudioError | None = None
+    left: str = ""
+    ids: Sequence[str] = ()
     notes: Sequence[str] = ()
 
 
@@ -71,8 +82,11 @@ class Runs:
         self._open: dict[int, tuple[str, float]] = {}  # number of a run -> what it does now, how far it is
         self._done = 0.0  # sum of how far all are
         self._drawn: dict[tuple[str, str, str], Pictures] = {}
-        self._failed: Counter[str] = Counter()
+        self._failed: dict[str, Counter[str]] = {}  # sentences of an error -> code and ids of each time
         self._said: Counter[str] = Counter()
+        self._left: dict[int, str] = {}  # number of a run -> how it ended
+        self._fates: dict[int, str] = {}
+        self._ids: list[str] = []
         self._notes: Counter[str] = Counter()
 
     @property
@@ -83,6 +97,11 @@ class Runs:
     def fraction(self) -> float:
         """How far they are together, 0…1."""
         return self._done / self._begun
+
+    @property
+    def ids(self) -> list[str]:
+        """Those in the lines, and maybe others."""
+        return list(self._ids)
 
     def begin(self) -> int:
         """The number of a run that begins."""
@@ -104,14 +123,30 @@ class Runs:
             before = self._drawn.get(kind)
             self._drawn[kind] = before.plus(outcome.drawn) if before else outcome.drawn
         if outcome.said:
-            (self._failed if outcome.failed else self._said)[outcome.said] += 1
-        self._notes.update(outcome.notes)
+            self._said[outcome.said] += 1
+        if outcome.left:
+            self._left[number] = outcome.left
+        if outcome.error:
+            self._failed.setdefault(outcome.error.sentences, Counter())[outcome.error.facts] += 1
+        for known in outcome.error.ids if outcome.error else outcome.ids:
+            if len(self._ids) < MOST_IDS and len(known) <= LONGEST_ID:
+                self._ids.append(known)
+        self._notes.update(outcome.error.notes if outcome.error else outcome.notes)
 
-    def text(self, translations: Mapping[str, str]) -> str:
-        """At most a few kB: what they do now, then what came of those that ended, failures first."""
-        drawn = [drawn.text() for drawn in self._drawn.values()]
-        kinds = (self._now(), _counted(self._failed), _first(drawn), _counted(self._said), _counted(self._notes))
-        return "\n".join(_cut(str(translate(line, translations))) for kind in kinds for line in kind)
+    def fate(self, number: int, text: str) -> None:
+        """What becomes of the request of a run that was left; it may be told before its end is, and more than once."""
+        self._fates[number] = text
+
+    def lines(self, translations: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Kind and text, at most a few kB: what they do now, then what came of those that ended, failures first."""
+        kinds = {
+            NOW: self._now(),
+            ERROR: self._errors(),
+            DONE: [*_first([drawn.text() for drawn in self._drawn.values()]), *_counted(self._said)],
+            LEFT: _counted(Counter(self._end_of(number) for number in self._left)),
+            NOTE: _counted(self._notes),
+        }
+        return [(kind, _cut(str(translate(line, translations)))) for kind, lines in kinds.items() for line in lines]
 
     def _now(self) -> list[str]:
         """Of several runs how many are done, and what the oldest of the others does."""
@@ -122,6 +157,19 @@ class Runs:
         if phase:
             lines.append(phase)
         return [join("{before}, {after}", lines)] if lines else []
+
+    def _errors(self) -> list[str]:
+        """Each with the codes and ids below it."""
+        told = _counted(Counter({sentences: facts.total() for sentences, facts in self._failed.items()}))
+        below = [_first([fact for fact in facts if fact]) for facts in self._failed.values()]
+        lines: list[str] = []
+        for number, sentences in enumerate(told):
+            lines += [sentences, *(below[number] if number < min(MOST, len(below)) else [])]
+        return lines
+
+    def _end_of(self, number: int) -> str:
+        how, fate = self._left[number], self._fates.get(number)
+        return Text("{how}: {fate}", how=how, fate=fate) if fate else how
 
 
 def _counted(texts: Counter[str]) -> list[str]:

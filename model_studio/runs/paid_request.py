@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
+from ..account.regions import ApiHost
 from ..errors import ConnectionFailed, ServiceError, SubmissionUncertain
 from ..ledger import Asked, Entry, new_entry
 from ..ledger.session import LedgerSession
@@ -37,9 +38,13 @@ class Access:
     hold: Callable[[str], AbstractContextManager[None]]
 
 
-def fingerprint(where: str, access: Access, request: ImageRequest) -> str:
+def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
     """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
-    facts = [where, access.client.host.region, access.account, request.identity]
+    return _digest(host.identity, host, account, request)
+
+
+def _digest(where: str, host: ApiHost, account: str, request: ImageRequest) -> str:
+    facts = [where, host.region, account, request.identity]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -51,9 +56,9 @@ class PaidRequest(PaidRecord):
         self.gate = access.gate
         self.resends = Resends(access.gate, waiting)
         host = access.client.host
-        self.fingerprint = fingerprint(host.identity, access, request)
+        self.fingerprint = fingerprint(host, access.account, request)
         # By which versions before 0.2 knew it where the vendor's own address was set.
-        self._former_fingerprint = fingerprint(host.base_url, access, request) if host.replaced else None
+        self._former_fingerprint = _digest(host.base_url, host, access.account, request) if host.replaced else None
         self.held = ExitStack()  # open while the end of this process would lose something paid
         self._hold = access.hold
         self._allowed = access.allowed
@@ -112,6 +117,7 @@ class PaidRequest(PaidRecord):
             self._let_go()
             raise Interrupted
         self.waiting.stop_on_cancel_only()
+        self.waiting.will_be(self.goes_on, canceled="" if self.request.endpoint.is_async else None)
 
     async def refused(self, error: ConnectionFailed | ServiceError) -> None:
         """It certainly was not accepted."""
@@ -122,6 +128,24 @@ class PaidRequest(PaidRecord):
         """Nothing is at stake any more."""
         self.held.close()
         self.waiting.stop_when_left()
+        self.waiting.will_be(Text("nothing was billed"))
+
+    # What becomes of it when its node is left.
+
+    @property
+    def bill(self) -> Text:
+        n = self.request.n
+        pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
+        if not self.request.price:
+            return pictures
+        amount, currency = self.request.price
+        return Text("{pictures}, {cost} at list price", pictures=pictures, cost=money(amount * n, currency))
+
+    @property
+    def goes_on(self) -> Text:
+        if self.session.rules.store_limit:
+            return Text("it goes on and is billed ({bill}); its pictures will be stored", bill=self.bill)
+        return Text("it goes on and is billed ({bill})", bill=self.bill)
 
     # What may become of an earlier one.
 
@@ -145,14 +169,9 @@ class PaidRequest(PaidRecord):
 
     def uncertain(self, what: Text, known: SubmissionUncertain | None = None) -> SubmissionUncertain:
         """Says what may have been billed; after a user has read that and queued again, a new request is sent."""
-        n = self.request.n
-        pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
-        if self.request.price:
-            amount, currency = self.request.price
-            pictures = Text("{pictures}, {cost} at list price", pictures=pictures, cost=money(amount * n, currency))
         error = SubmissionUncertain(
             what,
-            Text("It may have been billed ({pictures}). {advice}", pictures=pictures, advice=UNCERTAIN_ADVICE),
+            Text("It may have been billed ({pictures}). {advice}", pictures=self.bill, advice=UNCERTAIN_ADVICE),
             http_status=known.http_status if known else None,
             request_id=self.entry.request_id or (known.request_id if known else None),
         )

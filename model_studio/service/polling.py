@@ -30,6 +30,7 @@ class Polling:
         self._waiting = waiting
         self._about = about
         self._answers: dict[str, Answer | None] = dict.fromkeys(patience)
+        self._began = waiting.clock.now()
         # Task id -> the first and the last of its denials in a row, by the run's clock.
         self._denied: dict[str, tuple[float, float]] = {}
 
@@ -80,15 +81,15 @@ class Polling:
 
     async def _until(self, is_done: Callable[[], bool], first_pause: float) -> None:
         waiting = self._waiting
-        waiting.tell(tasks.STATE_TEXTS[tasks.PENDING])
-        began = waiting.clock.now()
+        self._began = waiting.clock.now()
+        waiting.tell(Text("submitted"))  # it may run already
         try:
             await waiting.sleep(first_pause)
             while not is_done():
                 await asyncio.gather(*(self._ask(task_id) for task_id in self.open))
                 if not is_done():
                     self._tell()
-                    await waiting.sleep(tasks.poll_delay(waiting.clock.now() - began))
+                    await waiting.sleep(tasks.poll_delay(waiting.clock.now() - self._began))
         except DeadlinePassed as passed:
             raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
 
@@ -118,7 +119,9 @@ class Polling:
             self._waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()
-        self._waiting.tell(tasks.STATE_TEXTS.get(state, state), about=self._about if state == tasks.RUNNING else None)
+        is_running = state == tasks.RUNNING
+        since = self._began if state == tasks.PENDING else None
+        self._waiting.tell(tasks.STATE_TEXTS.get(state, state), about=self._about if is_running else None, since=since)
 
 
 def _state(answer: Answer | None) -> str:

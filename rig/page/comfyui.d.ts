@@ -14,6 +14,7 @@ declare module "*/scripts/api.js" {
 }
 
 declare const LiteGraph: Comfy.LiteGraph;
+declare const LGraphBadge: new (options: { text: string; fgColor?: string; bgColor?: string }) => Comfy.Badge;
 
 interface Window {
   app: Comfy.App;
@@ -28,6 +29,8 @@ declare namespace Comfy {
     graph: Graph;
     /** Newer pages only, where `graph` may be that of a subgraph. */
     rootGraph?: Graph;
+    /** Why the last prompt was refused, by node; null if it was not. */
+    lastNodeErrors: Record<string, { errors: { type: string; message: string; details: string }[] }> | null;
     /** Tells of each setting as "<its id>.change"; `detail.value` is the new one. */
     ui: { settings: { addEventListener(event: string, listener: (event: CustomEvent<any>) => void): void } };
     graphToPrompt(): Promise<Prompt>;
@@ -201,6 +204,9 @@ declare namespace Comfy {
     connect(slot: number, target: Node, targetSlot: number): unknown;
     isInputConnected(slot: number): boolean;
     getInputNode(slot: number): Node | null;
+    /** Not for a node that stands for a subgraph: there it is about its outputs on older pages. */
+    getInputLink(slot: number): { origin_id: number | string; origin_slot: number } | null;
+    badges: (Badge | (() => Badge))[];
     computeSize(): Point;
     setSize(size: Point): void;
     setDirtyCanvas(foreground: boolean, background?: boolean): void;
@@ -208,6 +214,10 @@ declare namespace Comfy {
     onConfigure?(saved: any): void;
     onConnectionsChange?(...change: any[]): void;
     onExecuted?(output: any): void;
+  }
+
+  interface Badge {
+    text: string;
   }
 
   interface Slot {
@@ -238,6 +248,8 @@ declare namespace Comfy {
     beforeQueued?(): void;
     callback?(value: any, ...more: any[]): void;
     computeSize?(width?: number): Point;
+    /** How high it may become; absent where that is fixed. */
+    computeLayoutSize?: (node: Node) => { minHeight: number; maxHeight?: number; minWidth: number };
     serializeValue?(node: Node, index: number): unknown;
     onRemove?(): void;
   }

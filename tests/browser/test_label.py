@@ -46,7 +46,8 @@ VALUES = "(id) => app.graph.getNodeById(id).serialize().widgets_values"
 
 
 def add(page: Page, kind: str, **values: Any) -> int:
-    """A node as the search puts it there, with values as a saved workflow sets them."""
+    """A node as the search puts it there, with values as a saved workflow sets them, and a prompt."""
+    values = ({"prompt": "boats"} if kind.endswith("Text2Image") else {}) | values
     number: int = page.evaluate(ADD, [f"ModelStudio{kind}", values])
     return number
 
@@ -185,7 +186,7 @@ def test_saved_workflows_are_not_changed(open_page: Callable[..., Page]) -> None
     for file in EXAMPLES:
         workflow = json.loads(file.read_text("utf-8"))
         page.evaluate(LOAD, workflow)
-        expect(label(page).first).to_contain_text("0.")
+        expect(label(page).filter(has_text="0.").first).to_be_attached()
         assert values_of_ours(page.evaluate(SAVE)) == values_of_ours(workflow)
         assert "price" not in json.dumps(page.evaluate("async () => (await app.graphToPrompt()).output"))
 
@@ -207,7 +208,15 @@ def test_what_came_of_a_run_stays_on_the_node(
     shot(page, f"outcome-{'vue' if vue else 'classic'}")
     page.evaluate("() => app.queuePrompt(0, 1)")
     expect(outcome).to_have_text("unchanged: nothing was run or billed")
-    assert len(sim.billed) == 1
+    sim.faults.add("stuck_running", on="poll")
+    set_value(page, node, "prompt", "other boats")
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    expect(outcome).to_have_text("")  # before the node's turn
+    expect(outcome).to_have_text(re.compile(r"^submitted \d s$"))  # as long as it may run already
+    expect(outcome).to_have_text(re.compile(r"^running \d s of about 35 s$"))
+    page.evaluate("() => fetch('/api/interrupt', {method: 'POST'})")
+    expect(outcome).to_have_text(re.compile("^canceled: it goes on and is billed .1 picture, CNY 0.14 at list price"))
+    assert len(sim.billed) == 2
 
 
 def test_an_error_too(open_page: Callable[..., Page], sim: Simulator) -> None:
@@ -219,3 +228,128 @@ def test_an_error_too(open_page: Callable[..., Page], sim: Simulator) -> None:
     sim.faults.add("arrears")
     page.evaluate("() => app.queuePrompt(0, 1)")
     expect(page.locator(".model-studio-outcome")).to_contain_text("The account has an unpaid bill")
+
+
+BADGES = """() => app.graph.nodes.map(({badges}) => badges.map((badge) => (typeof badge === "function" ? badge() : badge).text))"""
+PROMOTE = """(name) => {
+  const { subgraph } = app.graph.nodes.find((node) => node.subgraph);
+  const [inner] = subgraph.nodes;
+  const slot = inner.inputs.findIndex((input) => input.name === name);
+  subgraph.addInput(name, "*").connect(inner.inputs[slot], inner);
+}"""
+MODE = "([id, mode]) => { app.graph.getNodeById(id).mode = mode }"
+# Contrast of each of our lines with what is behind it (WCAG 2.2). In the classic rendering that is drawn by the canvas.
+CONTRAST = """(behind) => [...document.querySelectorAll(".model-studio-label div:not(:has(div))")].map((line) => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (...colours) => {
+    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
+    const parts = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
+    const [r, g, b] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const back = [behind];
+  for (let element = line; element; element = element.parentElement) back.splice(1, 0, getComputedStyle(element).backgroundColor);
+  const [one, other] = [light(...back, getComputedStyle(line).color), light(...back)].sort((a, b) => b - a);
+  return [line.textContent, line.className, (one + 0.05) / (other + 0.05)];
+})"""
+
+
+def badges(page: Page) -> list[str]:
+    return [text for node in page.evaluate(BADGES) for text in node if "CNY" in text]
+
+
+def test_what_will_be_refused_is_told_before_anybody_presses_run(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", prompt="", model="qwen-image-2.0")
+    error = page.locator(".model-studio-price .model-studio-error")
+    expect(error).to_have_text("The prompt is empty. Describe the picture you want.")
+    expect(label(page)).to_contain_text("CNY 0.20")
+    prompts = add(page, "PromptList", prompts="\n")
+    page.evaluate(LINK, [prompts, node, "prompt"])
+    expect(error).to_have_text("The list holds no prompt. Write one prompt per line.")
+    set_value(page, prompts, "prompts", "a boat")
+    expect(error).to_have_count(0)
+    add(page, "TaskPoller")
+    expect(error).to_contain_text("There is not a task id.")
+
+
+def test_a_node_that_does_not_run_shows_no_price(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image")
+    expect(label(page)).to_contain_text("CNY 0.50")
+    for mode in (2, 4):  # muted, bypassed
+        page.evaluate(MODE, [node, mode])
+        expect(label(page)).to_have_text("")
+        page.evaluate(MODE, [node, 0])
+        expect(label(page)).to_contain_text("CNY 0.50")
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+def test_a_subgraph_shows_the_price_of_what_is_in_it(
+    open_page: Callable[..., Page], shot: Callable[[Page, str], Path], vue: bool
+) -> None:
+    page = open_page(vue=vue)
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", model="qwen-image-2.0")
+    expect(label(page)).to_contain_text("CNY 0.20")
+    page.evaluate("(id) => void app.graph.convertToSubgraph(new Set([app.graph.getNodeById(id)]))", node)
+    page.wait_for_function(f"() => String(({BADGES})()).includes('CNY')")
+    assert badges(page) == ["CNY\u00a00.20"]
+    shot(page, f"subgraph-{'vue' if vue else 'classic'}")
+    page.evaluate(PROMOTE, "prompt")
+    page.evaluate(PROMOTE, "n")
+    page.evaluate("() => { app.graph.nodes[0].widgets.find(({ name }) => name === 'n').value = 3 }")
+    page.wait_for_function(f"() => String(({BADGES})()).includes('0.60')")
+    assert badges(page) == ["CNY\u00a00.60"]  # neither is linked further out
+    page.evaluate("() => { app.graph.nodes[0].mode = 4 }")
+    page.wait_for_function(f"() => !String(({BADGES})()).includes('CNY')")
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+@pytest.mark.parametrize("palette", ["dark", "light"])
+def test_every_text_can_be_read(
+    open_page: Callable[..., Page], sim: Simulator, shot: Callable[[Page, str], Path], vue: bool, palette: str
+) -> None:
+    page = open_page(vue=vue, expected="unpaid", **{"Comfy.ColorPalette": palette})
+    page.evaluate("() => app.graph.clear()")
+    node = add(
+        page, "WanText2Image", prompt="boats", model="wan2.5-t2i-preview", aspect_ratio="custom", width=768, height=2700
+    )
+    sim.faults.add("arrears")
+    page.evaluate(LINK, [node, page.evaluate(PREVIEW), "images"])
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    expect(page.locator(".model-studio-outcome .model-studio-error").first).to_be_visible()
+    page.evaluate(
+        """() => document.querySelector(".model-studio-outcome").append(
+          ...["now", "done", "left", "note", "warning"].map((kind) =>
+            Object.assign(document.createElement("div"), { className: `model-studio-${kind}`, textContent: kind })))"""
+    )
+    shot(page, f"contrast-{palette}-{'vue' if vue else 'classic'}")
+    contrast = page.evaluate(CONTRAST, page.evaluate("() => LiteGraph.NODE_DEFAULT_BGCOLOR"))
+    assert len(contrast) >= 7
+    assert min(ratio for _, _, ratio in contrast) >= 4.5, contrast
+
+
+def test_it_is_as_high_as_its_text_and_as_wide_as_the_node(open_page: Callable[..., Page]) -> None:
+    page = open_page(vue=True)
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image")
+    expect(label(page)).to_contain_text("CNY 0.50")
+    page.evaluate("(id) => app.graph.getNodeById(id).setSize([400, 900])", node)
+    page.wait_for_timeout(500)
+    line = page.locator(".model-studio-label")
+    assert line.evaluate("(line) => line.clientHeight - line.firstChild.scrollHeight") <= 8
+    page.evaluate(  # as the panel on the right of newer pages does
+        "(id) => { app.graph.getNodeById(id).widgets.find(({ name }) => name === 'model_studio_price').width = 100 }",
+        node,
+    )
+    assert page.evaluate("(id) => app.graph.getNodeById(id).widgets.at(-1).width", node) is None
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Price and result"), ("zh-TW", "價格與結果")])
+def test_it_has_a_name_where_pages_list_inputs(open_page: Callable[..., Page], language: str, name: str) -> None:
+    page = open_page(language)
+    node = add(page, "QwenText2Image")
+    assert page.evaluate("(id) => app.graph.getNodeById(id).widgets.at(-1).label", node) == name

@@ -15,7 +15,7 @@ from simulator import Simulator
 
 SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "height": 512}
 MARKUP = "<img/src/onerror=window.ran=true>"
-WAITING = re.compile(r"^(queued|running) \d+ s")
+WAITING = re.compile(r"^(submitted|queued|running) \d+ s")
 DONE = re.compile(r"^1 picture 512\*512, .* CNY 0.14 at list price$")
 UNCHANGED = "unchanged: nothing was run or billed"
 TABS = "() => app.extensionManager.workflow.openWorkflows.map((workflow) => workflow.path)"

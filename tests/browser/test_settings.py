@@ -244,3 +244,36 @@ def test_in_its_languages(
     for word in words[1:]:
         expect(page.get_by_role("dialog").get_by_text(word, exact=True).first).to_be_visible()
     shot(page, f"keys-{language}")
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+def test_a_node_without_a_key_leads_to_where_it_is_entered(
+    open_page: OpenPage, comfy: ComfyUI, own_simulator: Simulator, vue: bool
+) -> None:
+    page = open_page(vue=vue)
+    page.evaluate(
+        """() => {
+          app.graph.clear();
+          const node = LiteGraph.createNode("ModelStudioWanText2Image");
+          app.graph.add(node);
+          const values = { prompt: "boats", region: "ap-southeast-1", model: "wan2.2-t2i-flash" };
+          for (const [name, value] of Object.entries(values))
+            node.widgets.find((widget) => widget.name === name).value = value;
+          const save = LiteGraph.createNode("PreviewImage");
+          app.graph.add(save);
+          node.connect(0, save, 0);
+          app.canvas.ds.offset = [200, 150];
+        }"""
+    )
+    price = page.locator(".model-studio-price")
+    expect(price.locator(".model-studio-error")).to_have_text("There is no API key for region ap-southeast-1.")
+    price.get_by_role("button", name="Enter a key").click()
+    field = Field(page, "ap-southeast-1")
+    field.input.fill(KEY)
+    field.save.click()
+    expect(field.status).to_contain_text("Saved")
+    page.keyboard.press("Escape")
+    expect(price).to_have_text(re.compile(r"^USD 0\.\d+ · about 35 s"))
+    page.evaluate("() => app.queuePrompt(0, 1)")
+    expect(page.locator(".model-studio-outcome")).to_contain_text("1 picture")
+    comfy.delete("/model_studio/keys/ap-southeast-1")

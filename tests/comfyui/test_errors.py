@@ -137,7 +137,7 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize(
     ("fault", "inputs", "text", "cancels"),
     [
-        ("stuck_pending", SMALL, "queued 1", True),
+        ("stuck_pending", SMALL, "submitted 1", True),
         ("stuck_running", SMALL, "running", False),
         ("slow_answer", {"call_mode": "sync"}, "running 1", False),
         ("slow_answer", SMALL, "submitting", True),
@@ -177,7 +177,7 @@ def test_cancel_ends_all_waiting_nodes(comfy: ComfyUI, sim: Simulator, graph: An
     sim.faults.add("stuck_pending")
     for _ in range(4):
         graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **MANY_AT_ONCE))
-    assert _interrupt(comfy, graph, "queued 1").status == "interrupted"
+    assert _interrupt(comfy, graph, "submitted 1").status == "interrupted"
     _wait_until(lambda: _withdrawn(sim) == 4)
 
 
@@ -185,7 +185,7 @@ def test_the_next_run_is_not_canceled_too(comfy: ComfyUI, sim: Simulator, graph:
     sim.faults.add("stuck_pending", times=1)
     node = graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **SMALL)
     graph.save(node)
-    assert _interrupt(comfy, graph, "queued 1").status == "interrupted"
+    assert _interrupt(comfy, graph, "submitted 1").status == "interrupted"
     assert comfy.run(graph).status == "success"
 
 

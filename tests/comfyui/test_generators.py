@@ -160,7 +160,7 @@ def test_the_node_shows_what_happens(comfy: ComfyUI, sim: Simulator, graph: Any,
     graph.show(node, 1)
     run = comfy.run(graph, timeout=60)
     texts = [text for _, node_id, text in run.told if node_id == node]
-    assert "queued 1 s" in texts
+    assert "submitted 1 s" in texts
     assert "downloading 0/2" in texts and "downloading 2/2" in texts
     assert texts[-1].startswith("2 pictures 512*512, ") and "CNY 0.28 at list price" in texts[-1]
     bars = [

@@ -30,6 +30,8 @@ def test_a_node_learns_its_price(comfy: ComfyUI) -> None:
         "notes": [],
         "problem": None,
         "linked": False,
+        "no_key": False,
+        "prompts": 1,
     }
     assert told.headers["Cache-Control"] == "no-store"
 
@@ -42,6 +44,23 @@ def test_a_node_learns_what_will_be_refused(comfy: ComfyUI) -> None:
 def test_region_that_the_server_does_not_lead_to_is_a_problem_of_the_node(comfy: ComfyUI) -> None:
     told = comfy.post("/model_studio/quote", {"inputs": INPUTS | {"region": "us-east-1"}, "linked": False}).json()
     assert "is not offered in region us-east-1" in told["problem"]
+
+
+def test_a_node_learns_of_every_refusal_that_is_known(comfy: ComfyUI) -> None:
+    def problem(inputs: Any, **more: Any) -> Any:
+        return comfy.post("/model_studio/quote", {"inputs": inputs, "linked": False, **more}).json()
+
+    empty = problem(INPUTS | {"prompt": " "})
+    assert empty["problem"] == "The prompt is empty. Describe the picture you want."
+    assert empty["cost"]["amount"] == 0.4
+    no_key = problem(INPUTS | {"region": "us-east-1", "model": "wan2.6-t2i"})
+    assert (no_key["problem"], no_key["no_key"]) == ("There is no API key for region us-east-1.", True)
+    assert problem(INPUTS, prompts="a\n\nb")["prompts"] == 2
+    assert problem(INPUTS, prompts="\n")["problem"] == "The list holds no prompt. Write one prompt per line."
+    poller = problem({"task_id": "", "region": "auto"}, fetches=True)
+    assert poller["problem"].startswith("There is not a task id.")
+    assert problem({"task_id": "abc", "region": "auto"}, fetches=True)["problem"] is None
+    assert problem(INPUTS | {"prompt": "x" * 100_000})["problem"] is None
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"inputs": 3, "linked": False}, {"inputs": INPUTS}])

@@ -98,7 +98,7 @@ def test_a_task_is_not_waited_for(sim: Simulator, graph: Graph, start: Any, pace
     pace(task_seconds=60)
     shown = graph.draw("async")
     with start() as comfy:
-        until(shows(comfy.queue(graph), "queued 1"))
+        until(shows(comfy.queue(graph), "submitted 1"))
         comfy.process.send_signal(ending)
         assert comfy.process.wait(AT_ONCE) == 0
         assert "ComfyUI ends as soon as" not in comfy.log()

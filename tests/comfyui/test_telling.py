@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from rig.comfyui import ComfyUI
 from simulator import Config, Simulator
@@ -62,8 +63,11 @@ def test_a_run_is_told_to_the_page_that_queued_it_alone(comfy: ComfyUI, sim: Sim
         run = comfy.run(drawing, workflow=WORKFLOW)
     assert run.status == "success", run.error
     told = [content["data"] for _, content in run.messages if content["type"] == TOLD]
-    assert told[-1].pop("text").startswith("1 picture 512*512, ")
-    assert told[-1] == {"prompt_id": run.prompt_id, "node": "1", "workflow": "the-workflow", "tab": "the-tab"}
+    ((kind, text),) = told[-1].pop("lines")
+    assert (kind, text[:20]) == ("done", "1 picture 512*512, 0")
+    assert told[-1] == {
+        "prompt_id": run.prompt_id, "node": "1", "workflow": "the-workflow", "tab": "the-tab", "ids": [],
+    }  # fmt: skip
     assert kinds(heard) <= {"status", "feature_flags"}
 
 
@@ -185,3 +189,72 @@ def test_a_thousand_prompts_send_little(new_graph: Any, tmp_path: Path) -> None:
     assert max(len(text.encode()) for _, _, text in run.told) < 10_000
     assert len(run.told) < 2 * (run.ended_at - run.started_at) + 10
     assert re.match(r"1000 pictures 512\*512, [\d.]+ s, CNY 200.00 at list price", run.told[-1][2])
+
+
+def lines_until(socket: ClientConnection, is_it: Callable[[str], bool]) -> list[list[str]]:
+    """What the node tells, up to a text that is waited for: kind and text of each line."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        message = socket.recv(timeout=60)
+        content = json.loads(message) if isinstance(message, str) else {}
+        if content.get("type") == TOLD:
+            lines: list[list[str]] = content["data"]["lines"]
+            if any(is_it(text) for _, text in lines):
+                return lines
+    raise AssertionError("it is not told")
+
+
+def test_an_error_is_told_with_its_advice_code_and_ids(comfy: ComfyUI, sim: Simulator, drawing: Any) -> None:
+    sim.faults.add("moderation_output", times=1)
+    run = comfy.run(drawing)
+    told = [content["data"] for _, content in run.messages if content["type"] == TOLD][-1]
+    (_, what), (_, facts) = told["lines"]
+    assert {kind for kind, _ in told["lines"]} == {"error"}
+    assert what.startswith("Moderation refused the picture") and "Another seed may pass" in what
+    request_id, task_id = told["ids"]
+    assert facts == f"code DataInspectionFailed, HTTP 200, request id {request_id}, task id {task_id}"
+
+
+@pytest.mark.parametrize(
+    ("fault", "inputs", "at", "fates"),
+    [
+        ("stuck_pending", SMALL, "submitted", ["its task was withdrawn before it was drawn, and is not billed"]),
+        (
+            "stuck_running",
+            SMALL,
+            "running",
+            ["it goes on and is billed (1 picture, CNY 0.14 at list price); its pictures will be stored"],
+        ),
+        (
+            "slow_answer",
+            {"model": "wan2.6-t2i", "call_mode": "sync"},
+            "running",
+            [
+                "it goes on and is billed (1 picture, CNY 0.20 at list price); its pictures will be stored",
+                "it was drawn and is billed (1 picture, CNY 0.20 at list price); its pictures are stored",
+            ],
+        ),
+        ("throttle", SMALL, "waiting for the rate limit", ["nothing was billed"]),
+    ],
+)
+def test_cancel_says_what_becomes_of_the_request(
+    comfy: ComfyUI,
+    sim: Simulator,
+    graph: Any,
+    new_seed: Any,
+    fault: str,
+    inputs: dict[str, Any],
+    at: str,
+    fates: list[str],
+) -> None:
+    """Also when that is known after the prompt's end."""
+    sim.faults.add(fault, on="create", **({"seconds": 4.0} if fault == "slow_answer" else {}))
+    graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **inputs))
+    address = f"{comfy.url.replace('http', 'ws', 1)}/ws?clientId=a-page"
+    with connect(address, proxy=None, max_size=None) as socket:
+        comfy.post("/prompt", {"prompt": graph, "client_id": "a-page"}).raise_for_status()
+        lines_until(socket, lambda text: text.startswith(at))
+        comfy.interrupt()
+        for fate in fates:
+            told = lines_until(socket, lambda text, fate=fate: text == f"canceled: {fate}")  # type: ignore[misc]
+            assert [kind for kind, _ in told] == ["left"]

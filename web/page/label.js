@@ -1,24 +1,22 @@
 // @ts-check
 /**
- * At the bottom of a node: what its run will cost, how it goes, and what came of the last one. Inputs that do not count are greyed.
+ * At the bottom of a node: what its run will cost or why it will be refused, how it goes, and what came of the last one.
  */
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { make } from "./dom.js";
-import { find, isBuyer, questionOf } from "./question.js";
+import { make, useStyle } from "./dom.js";
+import { fillOutcome, textOf } from "./label/outcome.js";
+import { applyQuote, fillPrice, limitN } from "./label/price.js";
+import { showAround } from "./label/subgraphs.js";
+import { find, isOurs, questionOf } from "./question.js";
+import { expectRefusals, forgetRefusal, lookForRefusals } from "./refusals.js";
 import { markPrompt } from "./runs.js";
 import { ask } from "./server.js";
-import { language, money, say } from "./words.js";
-
-/**
- * What the server tells (model_studio/page/quote.py).
- * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number | null, size: string | null, notes: string[],
- *   problem: string | null, linked: boolean, cost: {amount: number, currency: string, precision: string} | null}} Quote
- */
+import { language, say } from "./words.js";
 
 const MARGIN = 4; // pixels around the line
-const POLLER = "ModelStudioTaskPoller";
+const GAP = 4; // pixels that the classic rendering adds below a widget of a fixed size
 const LABEL = "model_studio_price";
 
 const EVERY = 300; // milliseconds between two looks at the nodes
@@ -28,22 +26,32 @@ const RETRY = 5000; // milliseconds until a server that was away is asked again
 const labelled = new Set();
 /** What was asked last. @type {WeakMap<Comfy.Node, {key: string, model: string}>} */
 let asked = new WeakMap();
+/** What was answered to that. @type {WeakMap<Comfy.Node, Quote>} */
+const quotes = new WeakMap();
+
+/** @typedef {import("./label/price.js").Quote} Quote */
+/** @typedef {import("./label/outcome.js").Told} Told */
 
 /** @param {Comfy.Node} node a node that was just made */
 export function addLabel(node) {
-  const buys = isBuyer(node);
-  if (!buys && node.comfyClass !== POLLER) return;
+  if (!isOurs(node)) return;
+  useStyle(new URL("./label.css", import.meta.url));
   const price = make("div", { className: "model-studio-price" });
   const outcome = make("div", { className: "model-studio-outcome" });
-  outcome.style.whiteSpace = "pre-line";
-  const element = make("div", {}, price, outcome);
-  Object.assign(element.style, { fontSize: "12px", lineHeight: "1.4", padding: "0 6px", overflow: "auto" });
-  const height = () => Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN);
-  const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height };
+  const element = make("div", { className: "model-studio-label" }, price, outcome);
+  const options = { serialize: false, hideOnZoom: false, margin: MARGIN };
   const widget = node.addDOMWidget(LABEL, LABEL, element, options);
+  // As high as its text. What can be given more room is given it, and would leave a gap below the text.
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = () => [0, Math.max(24, price.scrollHeight + outcome.scrollHeight + 2 * MARGIN) - GAP];
   widget.serialize = false; // it is not an input: neither in the workflow nor in the prompt
-  widget.beforeQueued = markPrompt;
-  if (!buys) return;
+  widget.label = say("label.name");
+  widget.beforeQueued = () => {
+    markPrompt();
+    expectRefusals();
+  };
+  // Newer pages set it to the width of their panel on the right, and would draw the line half as wide as the node.
+  Object.defineProperty(widget, "width", { get: () => undefined, set() {} });
   labelled.add(node);
   const removed = node.onRemoved;
   node.onRemoved = function () {
@@ -55,22 +63,30 @@ export function addLabel(node) {
 /**
  * What a node of the graph on the screen tells of its run.
  * @param {string} id of a node in a run: those of the subgraphs around it and its own, as "12:5"
- * @param {string} text
+ * @param {Told | null} told
  */
-export function showOutcome(id, text) {
+export function showOutcome(id, told) {
   /** @type {Comfy.Node | null | undefined} */
   let node;
   for (const own of id.split(":")) node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
   if (!node || !find(node, LABEL)) return; // not ours, or gone
-  part(node, "outcome").textContent = text;
+  // What will be refused is told above already, as far as it is the same.
+  const isKnown = told?.refused && quotes.get(node)?.problem === textOf(told);
+  fillOutcome(part(node, "outcome"), isKnown ? null : told);
   node.setDirtyCanvas(true, true);
 }
 
 /** Keeps the labels true, whoever changes what: the user, a link further up, another pack's script. To be called once. */
 export function followNodes() {
-  setInterval(() => labelled.forEach(look), EVERY);
+  setInterval(() => {
+    labelled.forEach(look);
+    showAround(labelled, quotes);
+    lookForRefusals();
+  }, EVERY);
   window.addEventListener("model-studio-keys", askAgain); // keys decide which region `auto` means
   api.addEventListener("reconnected", askAgain);
+  // What is left of the day's budget is less by now.
+  api.addEventListener("executing", ({ detail }) => detail || askAgain());
 }
 
 function askAgain() {
@@ -83,89 +99,35 @@ function askAgain() {
  */
 async function look(node) {
   if (!node.graph) return; // not added yet
-  const { prompts, ...question } = questionOf(node);
-  const key = JSON.stringify([language(), prompts, question]);
+  const question = questionOf(node);
+  const key = JSON.stringify([language(), question]);
   const before = asked.get(node);
   if (before?.key === key) return;
-  const { model } = question.inputs;
-  const now = { key, model };
+  const now = { key, model: question?.inputs.model };
   asked.set(node, now);
+  if (before) forgetRefusal(node);
   const price = part(node, "price");
+  if (!question) {
+    quotes.delete(node);
+    price.replaceChildren();
+    node.setDirtyCanvas(true, true);
+    return;
+  }
   try {
     const quote = await ask("/quote", { method: "POST", body: question });
     if (asked.get(node) !== now) return; // it holds something else by now
-    if (before && before.model !== model && limit(node, quote.max_n)) return; // asked again with the new n
-    show(price, quote, prompts);
-    apply(node, quote);
+    if (before && before.model !== now.model && limitN(node, quote.max_n)) return; // asked again with the new n
+    quotes.set(node, quote);
+    fillPrice(price, quote);
+    applyQuote(node, quote);
   } catch (error) {
     if (asked.get(node) !== now) return;
+    quotes.delete(node);
     const isAway = error instanceof TypeError; // what fetch throws
-    tell(price, isAway ? say("label.unreachable") : /** @type {Error} */ (error).message, "");
+    fillPrice(price, { problem: isAway ? say("label.unreachable") : /** @type {Error} */ (error).message });
     if (isAway) setTimeout(() => asked.get(node) === now && asked.delete(node), RETRY);
   }
   node.setDirtyCanvas(true, true);
-}
-
-/**
- * @param {HTMLElement} element
- * @param {Quote} quote for one prompt
- * @param {number} prompts
- */
-function show(element, { cost, seconds, size, problem, notes, linked }, prompts) {
-  if (problem) return tell(element, problem, "");
-  const told = cost && { cost: money(cost.amount * prompts, cost.currency) };
-  const price = told ? say(`label.${cost.precision.replace(" ", "_")}`, told) : say(`label.${linked ? "linked" : "unknown"}`);
-  const facts = [
-    price,
-    prompts === 1 ? "" : say("label.prompts", { count: prompts }),
-    seconds ? say("label.seconds", { seconds: Math.round(seconds) }) : "",
-    size?.replace("*", " × "),
-  ];
-  tell(element, notes.join(" "), facts.filter(Boolean).join(" · "));
-  element.title = say("label.list_price");
-}
-
-/**
- * @param {HTMLElement} element
- * @param {string} warning
- * @param {string} text
- */
-function tell(element, warning, text) {
-  const alarm = make("div", {}, warning);
-  alarm.style.color = "var(--error-text, #f44)";
-  element.replaceChildren(...(text ? [make("div", {}, text)] : []), ...(warning ? [alarm] : []));
-  element.title = warning;
-}
-
-/**
- * Greys out what the model does not read. Values stay as they are, for saved workflows must not change.
- * @param {Comfy.Node} node
- * @param {Quote} quote
- */
-function apply(node, { applies, max_n }) {
-  for (const [name, applies_here] of Object.entries(applies)) {
-    const widget = find(node, name);
-    if (!widget) continue;
-    const off = !applies_here && !(name === "n" && widget.value !== 1); // a wrong n can be mended
-    widget.disabled = off;
-    // The first Vue rendering (frontend 1.32) has no ids; it reads options once, and would grey out an input for good.
-    if (widget.widgetId) widget.options.disabled = off;
-    if (widget.element instanceof HTMLTextAreaElement) widget.element.disabled = off;
-  }
-  const n = find(node, "n");
-  if (n?.options) n.options.max = Math.max(max_n, n.value);
-}
-
-/**
- * @param {Comfy.Node} node
- * @param {number} max_n
- * @returns {boolean} whether n was too many
- */
-function limit(node, max_n) {
-  const n = find(node, "n");
-  if (!n || n.value <= max_n) return false;
-  n.value = max_n;
-  return true;
 }
 
 /**

@@ -1,52 +1,128 @@
 // @ts-check
-/** What decides the price of a node's run, read off its graph. */
+/** What decides the price of a node's run, and whether it will be refused, read off its graph. */
+
+import { app } from "../../../scripts/app.js";
 
 const LIST = "ModelStudioPromptList";
+const POLLER = "ModelStudioTaskPoller";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
-/** Inputs that decide the price or what applies; the rest is not sent. */
-const ASKED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
+const OFF = [2, 4]; // modes of nodes that do not run: muted, bypassed
+const OUTSIDE = -10; // where the links of a subgraph's inputs come from
+
+/** Inputs that decide the price or what applies. */
+const PRICED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
+/** What a run may be refused for besides, or found in the store by. */
+const CHECKED = ["prompt", "negative_prompt", "seed", "watermark", "task_id"];
+
+/**
+ * The body of POST /quote.
+ * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: string | null, fetches: boolean}} Question
+ */
 
 /** @param {Comfy.Node} node */
-export function isBuyer(node) {
-  return Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
+export function isOurs(node) {
+  return node.comfyClass === POLLER || Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
 }
 
 /**
- * The body of POST /quote, and how many prompts the node gets.
  * @param {Comfy.Node} node
- * @returns {{prompts: number, inputs: Record<string, any>, linked: boolean}}
+ * @returns {Question | null} null: it does not run
  */
 export function questionOf(node) {
-  const names = node.inputs.filter((_, slot) => node.isInputConnected(slot)).map((input) => input.name);
-  const asked = ASKED.filter((name) => !names.includes(name) && find(node, name));
+  if (isOff(node)) return null;
+  /** @type {Record<string, any>} */
+  const inputs = {};
+  let linked = false;
+  for (const name of [...PRICED, ...CHECKED]) {
+    const widget = find(node, name);
+    if (!widget) continue;
+    const source = sourceOf(node, node.inputs.findIndex((input) => input.name === name));
+    if (!source) inputs[name] = widget.value;
+    else if ("value" in source) inputs[name] = source.value;
+    else linked ||= PRICED.includes(name);
+  }
   const prompts = promptsOf(node);
-  return {
-    prompts: prompts ?? 1,
-    inputs: Object.fromEntries(asked.map((name) => [name, find(node, name)?.value])),
-    linked: prompts === null || names.some((name) => ASKED.includes(name)),
-  };
+  return { inputs, linked: linked || prompts === undefined, prompts: prompts ?? null, fetches: node.comfyClass === POLLER };
 }
 
 /**
- * Those of the Prompt List it is linked to, else 1, or null where that cannot be seen.
+ * Whether it is muted or bypassed, or the subgraph that it is in.
  * @param {Comfy.Node} node
+ * @returns {boolean}
+ */
+export function isOff(node) {
+  const hosts = hostsOf(node);
+  return OFF.includes(node.mode) || (hosts.length > 0 && hosts.every(isOff));
+}
+
+/**
+ * The nodes that stand for the subgraph that a node is in; none for one of the workflow's own graph.
+ * @param {Comfy.Node} node
+ */
+export function hostsOf(node) {
+  const root = app.rootGraph ?? app.graph;
+  return node.graph && node.graph !== root ? standingFor(node.graph, root) : [];
+}
+
+/**
+ * @param {Comfy.Graph} graph
+ * @param {Comfy.Graph} within
+ * @returns {Comfy.Node[]}
+ */
+function standingFor(graph, within) {
+  return within.nodes.flatMap((node) => {
+    if (!node.subgraph) return [];
+    return node.subgraph === graph ? [node] : standingFor(graph, node.subgraph);
+  });
+}
+
+/**
+ * Where the value of an input comes from: a node; a value that is set at the subgraph around it; "unknown" what cannot
+ * be looked into: a subgraph, or what is linked outside of its own.
+ * @param {Comfy.Node} node
+ * @param {number} slot
+ * @returns {{node: Comfy.Node} | {value: any} | {unknown: true} | null} null: from its own widget
+ */
+function sourceOf(node, slot) {
+  if (slot < 0 || !node.isInputConnected(slot)) return null;
+  const link = node.getInputLink(slot);
+  if (Number(link?.origin_id) === OUTSIDE) return setAround(node, Number(link?.origin_slot));
+  const source = node.getInputNode(slot);
+  return source?.inputs && !source.subgraph ? { node: source } : { unknown: true };
+}
+
+/**
+ * @param {Comfy.Node} node
+ * @param {number} slot of the subgraph
+ * @returns {{value: any} | {unknown: true}}
+ */
+function setAround(node, slot) {
+  const [host, ...others] = hostsOf(node);
+  const input = host?.inputs[slot];
+  const widget = host && input?.widget && find(host, input.widget.name);
+  if (!widget || others.length || host.isInputConnected(slot)) return { unknown: true };
+  return { value: widget.value };
+}
+
+/**
+ * The text of the Prompt List it is linked to, else null; undefined where that cannot be seen.
+ * @param {Comfy.Node} node
+ * @returns {string | null | undefined}
  */
 function promptsOf(node) {
   const [list, ...others] = sourcesOf(node).filter((source) => !source || comesFromList(source, new Set()));
-  if (list === undefined) return 1;
-  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return null;
-  // As model_studio/request.py, prompts_in, counts them.
-  return String(find(list, "prompts")?.value).split(/\r\n|\r|\n/).filter((line) => /[^ \t\u3000]/.test(line)).length;
+  if (list === undefined) return null;
+  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return undefined;
+  return String(find(list, "prompts")?.value);
 }
 
 /**
- * The nodes it is linked to; null for what cannot be looked into: a subgraph, or what lies outside of its own.
+ * The nodes it is linked to; null for what cannot be looked into.
  * @param {Comfy.Node} node
  */
 function sourcesOf(node) {
-  const linked = node.inputs.map((_, slot) => slot).filter((slot) => node.isInputConnected(slot));
-  const sources = linked.map((slot) => node.getInputNode(slot));
-  return sources.map((source) => (source?.inputs && !source.subgraph ? source : null));
+  const sources = node.inputs.map((_, slot) => sourceOf(node, slot)).filter((source) => source && !("value" in source));
+  return sources.map((source) => (source && "node" in source ? source.node : null));
 }
 
 /**

@@ -7,21 +7,34 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { isGoing } from "./label/outcome.js";
 import { say } from "./words.js";
 
 const MARK = "model_studio_tab"; // in the `extra` of a queued workflow: which tab of this page it was
 
+const REMEMBERED = 1000; // prompts
 const AGAIN = 100; // milliseconds between two looks whether a workflow is active by now
 
 /** @type {Map<string, Comfy.Workflow>} */
 const tabs = new Map();
-/** Texts by node. @type {WeakMap<Comfy.Workflow, Map<string, string>>} */
+/** By node. @type {WeakMap<Comfy.Workflow, Map<string, Outcome>>} */
 const told = new WeakMap();
+/** In the order in which they began, the last ones: an older one's end may be told after a newer one's begin. */
+const prompts = /** @type {string[]} */ ([]);
+/** Whose runs may begin next. @type {Set<Comfy.Workflow>} */
+const queued = new Set();
+/** @type {Show} */
+let show = () => {};
 let loads = 0; // how many have begun
 let isLoading = false; // the graph on the screen is not yet that of the active workflow
 
+/** @typedef {import("./label/outcome.js").Told & {prompt?: string}} Outcome */
+/** @typedef {(id: string, told: Outcome | null) => void} Show puts what a node tells on that of the graph on the screen */
+
 /** Before a prompt is made of the graph on the screen: what runs can be known by the tab's mark in it. */
 export function markPrompt() {
+  queued.add(active());
+  forget((_, outcome) => !isGoing(outcome));
   const { extra } = app.rootGraph ?? app.graph;
   extra[MARK] = markOf(active());
   // The graph becomes a prompt in this very moment; whoever looks at it later finds it unchanged.
@@ -35,8 +48,7 @@ export function beginLoading(workflow) {
   delete workflow.extra?.[MARK];
 }
 
-/** @param {(id: string, text: string) => void} show puts a text on a node of the graph on the screen */
-export function endLoading(show) {
+export function endLoading() {
   const load = loads;
   const restore = () => {
     if (load !== loads) return; // another has begun
@@ -46,29 +58,55 @@ export function endLoading(show) {
       return;
     }
     isLoading = false;
-    told.get(active())?.forEach((text, id) => show(id, text));
+    told.get(active())?.forEach((outcome, id) => show(id, outcome));
   };
   setTimeout(restore);
 }
 
 /**
- * Listens to the server. To be called once.
- * @param {(id: string, text: string) => void} show
+ * A node of a workflow tells this.
+ * @param {string} id
+ * @param {Outcome} outcome
+ * @param {Comfy.Workflow} [tab]
  */
-export function followRuns(show) {
-  /**
-   * @param {Comfy.Workflow | undefined} tab
-   * @param {string} id
-   * @param {string} text
-   */
-  function take(tab, id, text) {
-    if (!tab) return;
-    if (!told.has(tab)) told.set(tab, new Map());
-    told.get(tab)?.set(id, text);
-    if (tab === active() && !isLoading) show(id, text);
-  }
-  api.addEventListener("model_studio.told", ({ detail: { tab, workflow, node, text } }) => {
-    take(tabOf(tab, workflow), node, text);
+export function take(id, outcome, tab = active()) {
+  const before = told.get(tab)?.get(id);
+  if (before?.prompt && outcome.prompt && prompts.indexOf(outcome.prompt) < prompts.indexOf(before.prompt)) return;
+  if (!told.has(tab)) told.set(tab, new Map());
+  told.get(tab)?.set(id, outcome);
+  if (tab === active() && !isLoading) show(id, outcome);
+}
+
+/**
+ * What nodes of a workflow told before.
+ * @param {(id: string, outcome: Outcome) => boolean} which
+ * @param {Comfy.Workflow} [tab]
+ */
+export function forget(which, tab = active()) {
+  told.get(tab)?.forEach((outcome, id, outcomes) => {
+    if (!which(id, outcome)) return;
+    outcomes.delete(id);
+    if (tab === active() && !isLoading) show(id, null);
+  });
+}
+
+/**
+ * Listens to the server. To be called once.
+ * @param {Show} showOutcome
+ */
+export function followRuns(showOutcome) {
+  show = showOutcome;
+  api.addEventListener("model_studio.told", ({ detail: { prompt_id, tab, workflow, node, lines, ids } }) => {
+    const workflowTab = tabOf(tab, workflow);
+    if (workflowTab) take(node, { lines, ids, prompt: prompt_id }, workflowTab);
+  });
+  api.addEventListener("execution_start", ({ detail: { prompt_id } }) => {
+    prompts.push(prompt_id);
+    prompts.splice(0, prompts.length - REMEMBERED);
+    for (const tab of queued) forget((_, outcome) => !isGoing(outcome), tab);
+  });
+  api.addEventListener("status", ({ detail }) => {
+    if (detail?.exec_info?.queue_remaining === 0) queued.clear();
   });
   /** What ComfyUI had no need to run in the current prompt. @type {{prompt_id: string, nodes: string[]}} */
   let cached = { prompt_id: "", nodes: [] };
@@ -79,7 +117,8 @@ export function followRuns(show) {
     cached = { prompt_id: "", nodes: [] };
     const { extra, id } = await queuedWorkflow(prompt_id);
     const tab = tabOf(extra?.[MARK], id);
-    for (const node of nodes) take(tab, node, say("label.unchanged"));
+    const unchanged = { lines: /** @type {[string, string][]} */ ([["done", say("label.unchanged")]]), ids: [] };
+    for (const node of tab ? nodes : []) take(node, { ...unchanged, prompt: prompt_id }, tab);
   });
   api.addEventListener("graphCleared", () => told.delete(active()));
 }

@@ -81,7 +81,7 @@ def test_cancel_during_a_sync_call(comfy: ComfyUI, sim: Simulator, graph: Any, r
     assert (_created(sim), before, _billed(sim)) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("text", ["queued 1", "queued 4"])
+@pytest.mark.parametrize("text", ["submitted 1", "queued 4"])
 def test_cancel_while_pending(comfy: ComfyUI, sim: Simulator, graph: Any, report: Any, pace: Any, text: str) -> None:
     """Before the first question about the task, and after it."""
     pace(pending_seconds=60)
@@ -96,7 +96,7 @@ def test_cancel_while_pending(comfy: ComfyUI, sim: Simulator, graph: Any, report
     assert (_created(sim), before, _billed(sim)) == (2, 0, 1)
 
 
-@pytest.mark.parametrize("text", ["queued 1", "running"])
+@pytest.mark.parametrize("text", ["submitted 1", "running"])
 def test_cancel_while_running(comfy: ComfyUI, sim: Simulator, graph: Any, report: Any, pace: Any, text: str) -> None:
     """The task cannot be stopped any more, whether it is known to run or not: it goes on and is stored."""
     pace(task_seconds=5)
@@ -144,7 +144,7 @@ def test_cancel_leaves_the_tasks_of_others_alone(
     sim.service.create(stranger, "/services/aigc/text2image/image-synthesis", True, json.dumps(body).encode())
     sim.faults.add("reset_on_connect", on="create", times=1)
     shown = graph.draw("async", model=OTHER_MODEL)
-    run = _cancel_at(comfy, graph, "queued 1")
+    run = _cancel_at(comfy, graph, "submitted 1")
     time.sleep(0.5)  # what is canceled is canceled at once
     report("request lost, another's task found, Cancel", (shown.text(run), 0))
     assert not [seen for seen in sim.requests if seen.path.endswith("/cancel")]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_studio.account.settings import daily_budget
 from model_studio.catalog import ALL_MODELS, ASPECT_RATIOS, BEIJING, SINGAPORE, VIRGINIA
-from model_studio.errors import InvalidRequest
-from model_studio.page.quote import ABOUT, AT_LEAST, EXACT, quote
-from model_studio.request import CUSTOM, plan
+from model_studio.errors import BudgetReached, InvalidRequest, KeyMissing
+from model_studio.page.quote import ABOUT, AT_LEAST, EXACT, quote, quote_of_fetching
+from model_studio.request import CUSTOM, ImageRequest, plan
+from model_studio.runs.budget import Priced, guard
+from model_studio.words import Text
 
 INPUTS: dict[str, Any] = {
     "model": "qwen-image-2.0",
@@ -25,8 +29,35 @@ INPUTS: dict[str, Any] = {
 }
 
 
-def in_beijing(region: str) -> str:
-    return BEIJING if region == "auto" else region
+class Account:
+    """One of Beijing, which may lack a key, or money."""
+
+    def __init__(self, *, key: bool = True, budget: str = "") -> None:
+        self.has_key, self.budget = key, budget
+        self.whole: list[ImageRequest | None] = []
+
+    def region(self, region: str) -> str:
+        return BEIJING if region == "auto" else region
+
+    def need_key(self, region: str) -> None:
+        if not self.has_key:
+            raise KeyMissing(Text("There is no API key for region {region}.", region=region))
+
+    def check_budget(self, priced: Priced, whole: ImageRequest | None) -> None:
+        self.whole.append(whole)
+        if allowed := guard(parse_budget(self.budget), priced):
+            allowed({})
+
+    def check_task_ids(self, text: str) -> None:
+        if not text:
+            raise InvalidRequest(Text("There is not a task id."))
+
+
+def parse_budget(text: str) -> dict[str, Decimal]:
+    return daily_budget({"MODEL_STUDIO_DAILY_BUDGET": text})
+
+
+IN_BEIJING = Account()
 
 
 def but(*names: str, **changes: Any) -> dict[str, Any]:
@@ -45,7 +76,7 @@ def but(*names: str, **changes: Any) -> dict[str, Any]:
     call_mode=st.sampled_from(["auto", "sync", "async"]),
 )
 def test_tells_what_the_request_will_come_to(**inputs: Any) -> None:
-    told = quote(inputs, False, in_beijing)
+    told = quote(inputs, False, IN_BEIJING)
     rest = {"prompt": "boats", "seed": 1, "negative_prompt": "", "watermark": False}
     try:
         request = plan(**rest, **inputs)
@@ -65,8 +96,8 @@ def test_tells_what_the_request_will_come_to(**inputs: Any) -> None:
 
 
 def test_price_is_exact_where_the_list_says_it_and_about_where_reports_do() -> None:
-    assert quote(but(), False, in_beijing).cost == {"amount": 0.2, "currency": "CNY", "precision": EXACT}
-    assert quote(but(model="qwen-image-3.0"), False, in_beijing).cost == {
+    assert quote(but(), False, IN_BEIJING).cost == {"amount": 0.2, "currency": "CNY", "precision": EXACT}
+    assert quote(but(model="qwen-image-3.0"), False, IN_BEIJING).cost == {
         "amount": 0.2,
         "currency": "CNY",
         "precision": ABOUT,
@@ -83,35 +114,35 @@ def test_price_is_exact_where_the_list_says_it_and_about_where_reports_do() -> N
     ],
 )
 def test_linked_inputs_make_it_the_least_it_can_be(left_out: list[str], model: str, amount: float) -> None:
-    told = quote(but(*left_out, model=model, aspect_ratio=CUSTOM), True, in_beijing)
+    told = quote(but(*left_out, model=model, aspect_ratio=CUSTOM), True, IN_BEIJING)
     assert told.cost == {"amount": amount, "currency": "CNY", "precision": AT_LEAST}
 
 
 def test_nothing_is_said_of_a_price_whose_region_or_model_is_linked() -> None:
-    told = quote(but("region", model="qwen-image-3.0-pro"), True, in_beijing)
+    told = quote(but("region", model="qwen-image-3.0-pro"), True, IN_BEIJING)
     assert (told.cost, told.problem, told.seconds) == (None, None, 40)
-    told = quote(but("model", n=12), True, in_beijing)
+    told = quote(but("model", n=12), True, IN_BEIJING)
     assert (told.cost, told.problem, told.seconds) == (None, None, None)
     assert all(told.applies.values())
 
 
 def test_region_decides_the_currency() -> None:
-    cost = quote(but(region=SINGAPORE, n=2), False, in_beijing).cost
+    cost = quote(but(region=SINGAPORE, n=2), False, IN_BEIJING).cost
     assert cost == {"amount": 0.07, "currency": "USD", "precision": EXACT}
 
 
 def test_only_what_the_model_reads_applies() -> None:
     everything = dict.fromkeys(("width", "height", "n", "negative_prompt", "prompt_extend", "watermark"), True)
-    assert quote(but(aspect_ratio=CUSTOM), False, in_beijing).applies == everything
-    assert quote(but(), False, in_beijing).applies == everything | {"width": False, "height": False}
-    assert quote(but(model="z-image-turbo"), False, in_beijing).applies == dict.fromkeys(everything, False) | {
+    assert quote(but(aspect_ratio=CUSTOM), False, IN_BEIJING).applies == everything
+    assert quote(but(), False, IN_BEIJING).applies == everything | {"width": False, "height": False}
+    assert quote(but(model="z-image-turbo"), False, IN_BEIJING).applies == dict.fromkeys(everything, False) | {
         "prompt_extend": True
     }
-    assert quote(but("aspect_ratio"), True, in_beijing).applies == everything
+    assert quote(but("aspect_ratio"), True, IN_BEIJING).applies == everything
 
 
 def test_tells_how_long_and_how_many() -> None:
-    told = quote(but(model="qwen-image-max", n=3), False, in_beijing)
+    told = quote(but(model="qwen-image-max", n=3), False, IN_BEIJING)
     assert (told.seconds, told.max_n) == (16.5, 1)
     assert "Set n to 1." in str(told.problem)
 
@@ -119,4 +150,48 @@ def test_tells_how_long_and_how_many() -> None:
 @pytest.mark.parametrize("inputs", [but("model"), but(model="x"), but(n="3"), but(width=None), but(model=7)])
 def test_refuses_what_no_node_holds(inputs: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
-        quote(inputs, False, in_beijing)
+        quote(inputs, False, IN_BEIJING)
+
+
+REST: dict[str, Any] = {"prompt": "boats", "seed": 1, "negative_prompt": "", "watermark": False}
+
+
+@pytest.mark.parametrize(
+    ("account", "changes", "kind"),
+    [
+        (Account(), {"prompt": " \n"}, InvalidRequest),
+        (Account(), {"seed": -1}, InvalidRequest),
+        (Account(key=False), {}, KeyMissing),
+        (Account(budget="CNY 0.1"), {}, BudgetReached),
+        (Account(budget="USD 5"), {}, BudgetReached),
+    ],
+    ids=["empty prompt", "seed", "no key", "budget", "budget in another currency"],
+)
+def test_what_will_refuse_the_run_is_a_problem_beside_the_price(
+    account: Account, changes: dict[str, Any], kind: type[Exception]
+) -> None:
+    told = quote(but(**REST) | changes, False, account)
+    assert type(told.problem) is kind
+    assert told.cost and told.cost["amount"] == 0.2
+
+
+def test_a_linked_prompt_is_not_looked_at_and_the_budget_is() -> None:
+    account = Account(budget="CNY 0.1")
+    assert type(quote(but(), False, account).problem) is BudgetReached
+    assert account.whole == [None]
+    account = Account(budget="CNY 1")
+    assert quote(but(**REST), False, account).problem is None
+    assert account.whole == [plan(**{**INPUTS, **REST, "region": BEIJING})]
+
+
+def test_a_list_of_prompts_is_counted_and_an_empty_one_refused() -> None:
+    told = quote(but(), False, IN_BEIJING, "a boat\r\n \u3000\na bird\ra\u2028bee")
+    assert (told.prompts, told.problem) == (3, None)
+    assert "holds no prompt" in str(quote(but(), False, IN_BEIJING, " \n").problem)
+
+
+def test_a_poller_without_a_task_or_a_key() -> None:
+    assert quote_of_fetching({"task_id": "abc", "region": "auto"}, IN_BEIJING).problem is None
+    assert "not a task id" in str(quote_of_fetching({"task_id": "", "region": "auto"}, IN_BEIJING).problem)
+    assert quote_of_fetching({"region": "auto"}, IN_BEIJING).problem is None  # linked
+    assert type(quote_of_fetching({"region": "auto"}, Account(key=False)).problem) is KeyMissing

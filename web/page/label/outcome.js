@@ -1,0 +1,72 @@
+// @ts-check
+/** What a node tells of its run, or of a refusal before it. */
+
+import { app } from "../../../../scripts/app.js";
+import { copy, make } from "../dom.js";
+import { say } from "../words.js";
+
+/**
+ * Lines of a kind (model_studio/runs/outcomes.py) and the ids in them; `refused`: it was not run at all.
+ * @typedef {{lines: [kind: string, text: string][], ids: string[], refused?: boolean}} Told
+ */
+
+/**
+ * @param {HTMLElement} element
+ * @param {Told | null} told null: nothing
+ */
+export function fillOutcome(element, told) {
+  element.replaceChildren(...(told?.lines ?? []).map(([kind, text]) => lineOf(kind, text, told?.ids ?? [])));
+}
+
+/** @param {Told} told */
+export function textOf({ lines }) {
+  return lines.map(([, text]) => text).join("\n");
+}
+
+/** @param {Told} told */
+export function isGoing({ lines }) {
+  return lines.some(([kind]) => kind === "now");
+}
+
+/**
+ * @param {string} kind
+ * @param {string} text
+ * @param {string[]} ids
+ */
+function lineOf(kind, text, ids) {
+  const line = make("div", { className: `model-studio-${kind}` }, ...parts(text, ids));
+  if (kind === "error") line.setAttribute("role", "alert");
+  // To the page it would be the begin of dragging the node: the text can be selected instead.
+  if (kind !== "now") line.addEventListener("pointerdown", (event) => event.stopPropagation());
+  return line;
+}
+
+/**
+ * The text with its ids as buttons.
+ * @param {string} text
+ * @param {string[]} ids
+ * @returns {(string | HTMLElement)[]}
+ */
+function parts(text, ids) {
+  const [place, id] = ids
+    .map((id) => /** @type {[number, string]} */ ([text.indexOf(id), id]))
+    .filter(([place]) => place >= 0)
+    .reduce((one, other) => (other[0] < one[0] ? other : one), [Infinity, ""]);
+  if (!id) return [text];
+  return [text.slice(0, place), idButton(id), ...parts(text.slice(place + id.length), ids)];
+}
+
+/** @param {string} id */
+function idButton(id) {
+  const button = make("button", { type: "button", className: "model-studio-id", title: say("label.copy") }, id);
+  button.addEventListener("click", async () => {
+    const { toast } = app.extensionManager;
+    try {
+      await copy(id);
+      toast.add({ severity: "success", summary: say("label.copied", { id }), life: 3000 });
+    } catch {
+      toast.add({ severity: "warn", summary: say("label.not_copied"), detail: id });
+    }
+  });
+  return button;
+}
