@@ -137,6 +137,7 @@ def search(panel: Locator, text: str) -> None:
     expect(panel.locator("[aria-busy]")).to_have_attribute("aria-busy", "false")
 
 
+@pytest.mark.oldest_too
 def test_an_empty_ledger_and_the_first_task(open_page: Callable[..., Page], comfy: ComfyUI, shot: Any) -> None:
     """In this order: there is but one first time."""
     page = open_page()
@@ -154,6 +155,7 @@ def test_an_empty_ledger_and_the_first_task(open_page: Callable[..., Page], comf
     assert panel.locator(".model-studio-spent").inner_text() == "Today: CNY\u00a00.28 of CNY\u00a020.00"
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 def test_pictures_come_into_the_graph_for_nothing(
     open_page: Callable[..., Page],
