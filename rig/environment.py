@@ -18,6 +18,7 @@ from . import frontend, layout, pip, torch_cpu, typescript
 from .layout import ROOT, RigError
 from .progress import run_quietly, say
 
+SIZE = "2.7 GB"  # on the disk; most of it is PyTorch and what ComfyUI needs besides
 RIG = ROOT / "rig"
 REQUIREMENTS = (ROOT / "requirements.txt", RIG / "requirements-comfyui.txt", RIG / "requirements-test.txt")
 CONSTRAINTS = RIG / "constraints.txt"
@@ -35,7 +36,7 @@ def set_up() -> None:
     stamp = layout.rig_home() / "stamp"
     if is_ready(stamp):
         return
-    say(f"Setting up in {layout.rig_home()} (once; about 2 GB with PyTorch)")
+    say(f"Setting up in {layout.rig_home()} (once; about {SIZE})")
     stamp.unlink(missing_ok=True)
     unfinished = layout.venv() / "unfinished"
     make_venv(replace=unfinished.exists())

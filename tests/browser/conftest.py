@@ -20,6 +20,7 @@ from rig.comfyui import ComfyUI
 from rig.fonts import browser_environment
 from rig.layout import PACK_NAME, rig_home
 from simulator import Config, Simulator
+from tests.browser import deprecations
 
 OURS = f"/extensions/{PACK_NAME}/"
 PATIENCE = 30_000  # milliseconds; the machines that run this are shared and slow at times
@@ -133,11 +134,16 @@ def forget_runs(comfy: ComfyUI) -> None:
 
 @pytest.fixture
 def open_page(
-    request: pytest.FixtureRequest, context: BrowserContext, comfy: ComfyUI, shot: Callable[[Page, str], Path]
+    request: pytest.FixtureRequest,
+    context: BrowserContext,
+    frontend: str,
+    comfy: ComfyUI,
+    shot: Callable[[Page, str], Path],
 ) -> Iterator[Callable[..., Page]]:
-    """Opens ComfyUI as a new user with these settings sees it, and fails the test where the page tells an error.
+    """Opens ComfyUI as a new user with these settings sees it.
 
-    `expected`: a pattern of errors that the test means to cause. What the page shows in the end is saved.
+    Fails the test where the page tells an error, or the newest one of something deprecated that our scripts use.
+    `expected`: a pattern of what the test means to cause of it. What the page shows in the end is saved.
     """
     pages: list[Page] = []
     told: list[str] = []
@@ -166,6 +172,8 @@ def open_page(
         page.set_default_timeout(PATIENCE)
         page.goto(f"{comfy.url}/system_stats")  # of the same origin as the page, and light
         page.evaluate("() => localStorage.clear()")
+        if frontend == "newest":
+            deprecations.listen(page, told.append)
         page.on("console", listen)
         page.on("pageerror", lambda error: told.append(error.stack or str(error)))
         page.goto(comfy.url)

@@ -1,4 +1,4 @@
-"""An error says what happened and what to do, in our words, and never the key: on the node, and in ComfyUI's dialog."""
+"""An error says what happened and what to do, in our words, and never the key: on the node, and in ComfyUI's own place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from simulator import Simulator
 
 
+def details(page: Page, frontend: str) -> Locator:
+    """What ComfyUI says of an error: in a dialog, in newer pages in a panel that a notice opens."""
+    if frontend == "oldest":
+        return page.get_by_role("dialog")
+    page.get_by_role("button", name="View details").click()
+    panel = page.get_by_test_id("properties-panel")
+    refused = panel.get_by_role("button", name="Info for Qwen Text2Image")
+    expect(panel.get_by_text("# ComfyUI Error Report").or_(refused)).to_be_visible()
+    if refused.is_visible():
+        refused.click()
+    return panel
+
+
+@pytest.mark.oldest_too
 @pytest.mark.parametrize(
     ("name", "prompt", "fault", "says"),
     [
@@ -26,11 +40,12 @@ from simulator import Simulator
     ],
     ids=["moderation", "key", "empty"],
 )
-def test_the_dialog_of_an_error(
+def test_the_details_of_an_error(
     open_page: Callable[..., Page],
     open_graph: Callable[[Page, Mapping[str, Any]], None],
     sim: Simulator,
     shot: Callable[[Page, str], object],
+    frontend: str,
     name: str,
     prompt: str,
     fault: dict[str, Any],
@@ -47,13 +62,14 @@ def test_the_dialog_of_an_error(
         },
     )
     page.get_by_role("button", name="Run", exact=True).click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(re.compile(says, re.DOTALL))
+    told = details(page, frontend)
+    expect(told).to_contain_text(re.compile(says, re.DOTALL))
     shot(page, f"error-{name}")
-    dialog.get_by_role("button", name="Show Report").click()
-    expect(dialog).to_contain_text("# ComfyUI Error Report")
-    assert sim.key not in dialog.inner_text()
-    assert "Traceback" not in dialog.inner_text().split("# ComfyUI Error Report")[0]
+    if frontend == "oldest":
+        told.get_by_role("button", name="Show Report").click()
+        expect(told).to_contain_text("# ComfyUI Error Report")
+    assert sim.key not in told.inner_text()
+    assert "Traceback" not in told.inner_text().split("# ComfyUI Error Report")[0]
 
 
 def graph_of(prompt: str, **inputs: Any) -> dict[str, Any]:

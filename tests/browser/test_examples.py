@@ -52,6 +52,7 @@ def test_an_example_opens_and_runs(
     assert sim.billed
 
 
+@pytest.mark.oldest_too
 def test_an_example_runs_on_vue_nodes(
     open_page: Callable[..., Page], sim: Simulator, end_of_run: Callable[[Page], str], shot: Callable[[Page, str], Path]
 ) -> None:

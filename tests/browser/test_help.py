@@ -14,6 +14,7 @@ NODE = "ModelStudioQwenText2Image"
 DOCS = ROOT / "web" / "docs"
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize(
     ("language", "file"),
     [("en", f"{NODE}.md"), ("zh", f"{NODE}/zh.md"), ("zh-TW", f"{NODE}/zh-TW.md")],

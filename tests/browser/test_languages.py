@@ -16,8 +16,9 @@ ADD = """(type) => {
   node.pos = [300, 100];
   window.app.graph.add(node);
   const names = (slots) => slots.map((slot) => slot.localized_name);
+  const { display_name, description, inputs, outputs } = node.constructor.nodeData;
   return { display_name: node.title, inputs: names(node.inputs), outputs: names(node.outputs),
-    labels: node.widgets.map((widget) => widget.label), says: node.constructor.nodeData };
+    labels: node.widgets.map((widget) => widget.label), says: { display_name, description, inputs, outputs } };
 }"""
 MIDDLE = """(name) => {
   const [node] = window.app.graph.nodes;
@@ -39,6 +40,7 @@ def words(language: str) -> dict[str, Any]:
     return read
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 def test_nodes_speak_the_language_of_the_page(
     open_page: Callable[..., Page], words: dict[str, Any], language: str, vue: bool
@@ -56,6 +58,7 @@ def test_nodes_speak_the_language_of_the_page(
         assert [value["tooltip"] for value in shown["says"]["outputs"]] == [word["tooltip"] for word in outputs]
 
 
+@pytest.mark.oldest_too
 def test_a_label_is_picked_and_its_value_saved(
     open_page: Callable[..., Page], words: dict[str, Any], language: str
 ) -> None:

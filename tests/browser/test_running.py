@@ -28,6 +28,7 @@ def three_nodes() -> dict[str, Any]:
     return graph
 
 
+@pytest.mark.oldest_too
 def test_all_nodes_tell_how_they_wait_and_what_came_of_it(
     open_page: Callable[..., Page],
     open_graph: OpenGraph,

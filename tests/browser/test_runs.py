@@ -39,7 +39,7 @@ def run(page: Page) -> None:
 def switch(page: Page, path: str) -> None:
     """To the tab of this workflow, as a click on it does."""
     name = path.removeprefix("workflows/").removesuffix(".json")
-    page.locator(".workflow-tabs").get_by_text(name, exact=True).click()
+    page.locator(".workflow-tabs, [role=tablist]").get_by_text(name, exact=True).click()
     page.wait_for_function("(path) => app.extensionManager.workflow.activeWorkflow.path === path", arg=path)
 
 
@@ -62,6 +62,7 @@ def two_tabs(open_page: Callable[..., Page], open_graph: Callable[..., None]) ->
     return two_tabs
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 def test_an_outcome_is_on_the_workflow_that_queued_it(
     two_tabs: Callable[..., tuple[Page, str, str]],

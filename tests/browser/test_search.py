@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from rig.layout import ROOT
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize(
     ("language", "qwen", "wan"),
     [("en", "qwen", "wan"), ("zh", "千问", "万相"), ("zh-TW", "千問", "萬相")],

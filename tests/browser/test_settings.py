@@ -58,6 +58,7 @@ class Field:
         self.auto = form.get_by_text("Nodes set to auto use this region now.")
 
 
+@pytest.mark.oldest_too
 def test_a_key_is_stored_tested_and_removed(open_page: OpenPage, comfy: ComfyUI) -> None:
     page = open_page()
     sent: list[Any] = []

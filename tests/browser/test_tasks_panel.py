@@ -137,6 +137,7 @@ def search(panel: Locator, text: str) -> None:
     expect(panel.locator("[aria-busy]")).to_have_attribute("aria-busy", "false")
 
 
+@pytest.mark.oldest_too
 def test_an_empty_ledger_and_the_first_task(open_page: Callable[..., Page], comfy: ComfyUI, shot: Any) -> None:
     """In this order: there is but one first time."""
     page = open_page()
@@ -182,6 +183,7 @@ def covers(one: list[float], other: list[float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
+@pytest.mark.oldest_too
 @VIEWS
 def test_pictures_come_into_the_graph_for_nothing(
     open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any, end_of_run: Any, vue: bool

@@ -66,3 +66,8 @@ def test_setup_goes_on_without_typescript(
     monkeypatch.setenv("NPM_CONFIG_FETCH_RETRY_MINTIMEOUT", "10")
     environment.fetch_typescript()
     assert "there is no TypeScript now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", "README.zh-TW.md", "CONTRIBUTING.md"])
+def test_every_page_tells_the_size_that_setup_tells(page: str) -> None:
+    assert environment.SIZE in (layout.ROOT / page).read_text("utf-8")
