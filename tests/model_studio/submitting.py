@@ -34,7 +34,7 @@ class Account:
     async def sending(self) -> None:
         self.told.append("sending")
 
-    async def refused(self) -> None:
+    async def refused(self, error: object) -> None:
         self.told.append("refused")
 
 
