@@ -107,9 +107,9 @@ def test_an_example_is_a_form_that_runs(
     expect(fields.last).to_contain_text("CNY\u00a00.56")
     page.get_by_test_id("linear-run-button").get_by_role("button", name="Run", exact=True).click()
     assert end_of_run(page) == "success"
-    expect(page.get_by_test_id("linear-outputs").locator("img")).to_have_count(5)  # four, and their sheet
-    result = page.get_by_test_id("linear-image-output").first
-    assert result.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+    pictures = page.get_by_test_id("linear-center-panel").locator("img")
+    expect(pictures).to_have_count(6)  # four and their sheet, one of them large
+    assert pictures.first.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
     expect(fields.last).to_contain_text("4 pictures")
     shot(page, f"form-{'vue' if vue else 'classic'}")
 
