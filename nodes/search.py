@@ -6,10 +6,13 @@ import dataclasses
 
 from comfy_api.latest import io
 
-QWEN = ("qwen", "千問", "千问")
-WAN = ("wan", "萬相", "万相")
+QWEN = ("qwen", "千問", "千问", "z-image")
+WAN = ("wan", "wanx", "萬相", "万相")
 TEXT_TO_IMAGE = ("text to image", "t2i", "文生圖", "文生图")
-SERVICE = ("dashscope", "bailian", "百鍊", "百炼", "tongyi", "通義", "通义")
+SERVICE = (
+    *("model studio", "dashscope", "bailian", "百鍊", "百炼", "tongyi", "通義", "通义"),
+    *("alibaba", "aliyun", "阿里雲", "阿里云"),
+)
 
 
 def found_by(*words: str) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from rig.layout import ROOT
 SHIPS = re.compile(
     r"""
     __init__\.py | LICENSE | README(\.zh(-TW)?)?\.md | SECURITY\.md | pyproject\.toml | requirements\.txt
-    | example_workflows/[^/]+\.(jpg|json)
+    | example_workflows/[^/]+\.(jpg|json) | subgraphs/[^/]+\.json
     | locales/(en|zh|zh-TW)/\w+\.json
     | (comfyui|model_studio|nodes|routes)/([a-z_]+/)*\w+\.py
     | web/\w+\.js | web/page/(\w+/)*\w+\.(js|css)

@@ -1,5 +1,7 @@
 """The example workflows, as files: what a page reads in them, what they promise about money, and their pictures.
 
+Their texts in other languages are in locales/, by the English ones: web/page/examples.js puts them in.
+
 That each runs is in tests/comfyui/test_examples.py.
 """
 
@@ -15,11 +17,12 @@ import jsonschema
 import pytest
 from PIL import Image
 
-from model_studio.catalog import ASPECT_RATIOS
+from model_studio.catalog import ALL_MODELS, ASPECT_RATIOS
 from model_studio.request import ImageRequest, plan, prompts_in
 from rig import demo
 from rig.layout import COMFYUI_VERSION, PACK_NAME, ROOT
 from rig.workflows import to_api_prompt, widget_values
+from tests.chinese import other_script, other_words
 
 FOLDER = ROOT / "example_workflows"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -119,6 +122,12 @@ CORE: dict[str, Any] = {
 OURS: dict[str, Any] = json.loads((ROOT / "tests/comfyui/object_info.json").read_text("utf-8"))
 OBJECT_INFO = CORE | OURS
 SCHEMA: dict[str, Any] = json.loads((ROOT / "tests/data/workflow-0.4.schema.json").read_text("utf-8"))
+# Language -> English text -> its translation.
+WORDS: dict[str, dict[str, str]] = {
+    language: json.loads((ROOT / f"locales/{language}/main.json").read_text("utf-8"))["modelStudio"]["examples"]
+    for language in ("zh", "zh-TW")
+}
+PRICE = "model_studio_price"  # the line on a node of ours, a widget of the page alone
 CURRENCIES = {"cn-beijing": "CNY", "ap-southeast-1": "USD"}
 
 Workflow = dict[str, Any]
@@ -144,8 +153,35 @@ def nodes(workflow: Workflow) -> list[Node]:
 
 
 @pytest.fixture
-def notes(workflow: Workflow) -> list[str]:
-    return [node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE]
+def notes(workflow: Workflow) -> dict[str, str]:
+    """Language -> the note as it is read there."""
+    return {
+        language: "\n\n".join(words.get(paragraph, paragraph) for paragraph in note_of(workflow))
+        for language, words in {"en": {}, **WORDS}.items()
+    }
+
+
+def note_of(workflow: Workflow) -> list[str]:
+    """The paragraphs of the only note."""
+    (text,) = (node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE)
+    paragraphs: list[str] = text.split("\n\n")
+    return paragraphs
+
+
+def texts_of(workflow: Workflow) -> set[str]:
+    """All that a user reads, but for prompts and names of models."""
+    texts = {group["title"] for group in workflow["groups"]} | set(note_of(workflow))
+    texts |= {node["title"] for node in workflow["nodes"] if "title" in node}
+    texts |= {socket["label"] for node in workflow["nodes"] for socket in node["inputs"] if "label" in socket}
+    texts |= {shown["description"] for *_, shown in form(workflow) if "description" in shown}
+    return texts - {model.name for model in ALL_MODELS}
+
+
+def form(workflow: Workflow) -> list[tuple[Node, str, dict[str, Any]]]:
+    """The fields of App mode: node, widget, how it is shown."""
+    by_id = {node["id"]: node for node in workflow["nodes"]}
+    fields = workflow["extra"]["linearData"]["inputs"]
+    return [(by_id[node_id], name, *(shown or [{}])) for node_id, name, *shown in fields]
 
 
 def specs(node: Node) -> dict[str, Any]:
@@ -316,14 +352,14 @@ def test_only_what_fetches_tasks_is_muted(workflow: Workflow) -> None:
 
 
 @pytest.mark.parametrize("region", CURRENCIES)
-def test_notes_say_what_is_bought(workflow: Workflow, notes: list[str], region: str) -> None:
-    """In English and in Chinese: the count and the list prices of the catalog."""
-    english, chinese = notes
+def test_notes_say_what_is_bought(workflow: Workflow, notes: dict[str, str], region: str) -> None:
+    """In each language: the count and the list prices of the catalog."""
     requests = planned(workflow, region)
     count = sum(request.n for request in requests)
-    assert f"**{count} picture{'s' if count > 1 else ''}**" in english
-    assert f"**{count} 張圖**" in chinese
-    for note in notes:
+    assert f"**{count} picture{'s' if count > 1 else ''}**" in notes["en"]
+    assert f"**{count} 张图**" in notes["zh"]
+    assert f"**{count} 張圖**" in notes["zh-TW"]
+    for note in notes.values():
         assert re.search(rf"{CURRENCIES[region]} {money(total(requests))}(?!\d)", note)
 
 
@@ -345,25 +381,72 @@ def money(amount: float) -> str:
     return f"{amount:.2f}" if round(amount, 2) == amount else f"{amount:g}"
 
 
-def test_notes_tell_where_the_key_goes_and_why_the_seed_is_fixed(notes: list[str]) -> None:
-    english, chinese = notes
-    assert "*Settings > Model Studio*" in english and "Never type it into a graph" in english
-    assert "「設定 > 百鍊 (Model Studio)」" in chinese and "切勿填入工作流程" in chinese
-    for note in notes:
+def test_notes_tell_where_the_key_goes_and_why_the_seed_is_fixed(notes: dict[str, str]) -> None:
+    assert "*Settings > Model Studio*" in notes["en"] and "Never type it into a graph" in notes["en"]
+    assert "“设置 > 百炼 (Model Studio)”" in notes["zh"] and "切勿填入工作流" in notes["zh"]
+    assert "「設定 > 百鍊 (Model Studio)」" in notes["zh-TW"] and "切勿填入工作流程" in notes["zh-TW"]
+    for note in notes.values():
         assert "**DASHSCOPE_API_KEY**" in note
         assert "**fixed**" in note
 
 
-def test_notes_name_models_and_sizes_that_are_drawn(workflow: Workflow, notes: list[str]) -> None:
+def test_notes_name_models_and_sizes_that_are_drawn(workflow: Workflow, notes: dict[str, str]) -> None:
     requests = planned(workflow, "cn-beijing")
     sizes = {str(request.size).replace("*", " × ") for request in requests}
     drawn = {
         ratio for request in requests for ratio in ASPECT_RATIOS if request.model.ratio_sizes[ratio] == request.size
     }
-    for note in notes:
+    for note in notes.values():
         assert all(f"**{request.model.name}**" in note for request in requests)
         assert set(ASPECT_RATIOS) & set(re.findall(r"\d+:\d+", note)) <= drawn
         assert set(re.findall(r"(\d+ × \d+) (?:pixels|像素)", note)) <= sizes
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_every_text_is_translated_and_nothing_else(language: str) -> None:
+    said = {text for file in FILES for text in texts_of(json.loads(file.read_text("utf-8")))}
+    assert set(WORDS[language]) == said
+    translated = "".join(WORDS[language].values())
+    assert not other_script(translated, language)
+    assert not other_words(translated, language)
+
+
+def test_an_example_says_that_it_is_one(workflow: Workflow) -> None:
+    """Else the page leaves its texts as they are."""
+    assert workflow["extra"]["model_studio_example"] is True
+
+
+def test_it_opens_as_a_form_unless_a_part_of_it_waits_for_tomorrow(workflow: Workflow) -> None:
+    """A muted node is not in App mode, and cannot be woken there."""
+    assert workflow["extra"]["linearMode"] is not any(node["mode"] == MUTED for node in workflow["nodes"])
+
+
+def test_fields_of_the_form_are_widgets_that_can_be_filled_in(workflow: Workflow) -> None:
+    linked = {(link[3], link[4]) for link in workflow["links"]}
+    fields = form(workflow)
+    assert fields
+    assert len({(node["id"], name) for node, name, _ in fields}) == len(fields)
+    for node, name, shown in fields:
+        assert node["mode"] == 0 and node["type"] != NOTE
+        assert shown.keys() <= {"height", "description"}
+        if name == PRICE:
+            continue
+        assert is_widget(specs(node)[name])
+        slots = [index for index, socket in enumerate(node["inputs"]) if socket["name"] == name]
+        assert not linked & {(node["id"], slot) for slot in slots}, "what is linked is not shown"
+
+
+def test_the_form_has_the_price_of_each_node_that_buys(workflow: Workflow) -> None:
+    buyers = {node["id"] for node in workflow["nodes"] if node["type"] in OURS and "model" in specs(node)}
+    assert {node["id"] for node, name, _ in form(workflow) if name == PRICE} == buyers
+
+
+def test_the_form_shows_all_that_a_run_saves(workflow: Workflow) -> None:
+    """Where a run saves nothing (tasks are fetched the next day): the ids."""
+    awake = [node for node in workflow["nodes"] if node["mode"] == 0]
+    saves = {node["id"] for node in awake if node["type"] == "SaveImage"}
+    ids = {node["id"] for node in awake if node["type"] == "PreviewAny"}
+    assert sorted(workflow["extra"]["linearData"]["outputs"]) == sorted(saves or ids)
 
 
 def test_nothing_private_is_inside(file: Path) -> None:

@@ -2,6 +2,8 @@
 /** The pack's part of the page. */
 
 import { app } from "../../scripts/app.js";
+import { translateExample } from "./page/examples.js";
+import { followForm } from "./page/form.js";
 import { keySettings } from "./page/keys.js";
 import { addLabel, followNodes, showOutcome } from "./page/label.js";
 import { reportLanguage } from "./page/language.js";
@@ -20,11 +22,15 @@ app.registerExtension({
   async setup() {
     addTasksTab();
     followNodes();
+    followForm();
     followRuns(showOutcome);
     await reportLanguage();
   },
   beforeRegisterNodeDef: translateDefinition,
-  beforeConfigureGraph: beginLoading,
+  beforeConfigureGraph(workflow) {
+    beginLoading(workflow);
+    translateExample(workflow);
+  },
   afterConfigureGraph: endLoading,
   nodeCreated(node) {
     translateNode(node);

@@ -8,7 +8,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
+from rig.comfyui import ComfyUI
 from rig.layout import ROOT
+
+FOUND_BY = {
+    "alibaba": "Qwen Text2Image",
+    "aliyun": "Task Poller",
+    "tongyi": "Submit Text2Image Task",
+    "wanx": "Wan Text2Image",
+    "z-image": "Qwen Text2Image",
+}
 
 
 @pytest.mark.oldest_too
@@ -26,3 +35,14 @@ def test_a_node_is_found_and_added(
         name = names[node]["display_name"]
         add_node(page, word, name)
         assert page.evaluate("() => window.app.graph.nodes.map((node) => [node.type, node.title])") == [[node, name]]
+
+
+def test_a_node_is_found_by_words_that_are_not_its_name(
+    open_page: Callable[..., Page], add_node: Callable[[Page, str, str], None], comfy: ComfyUI
+) -> None:
+    if not comfy.get("/object_info/ModelStudioTaskPoller")["ModelStudioTaskPoller"].get("search_aliases"):
+        pytest.skip("ComfyUI before 0.11 has no search_aliases: its page finds nodes by their names alone")
+    page = open_page()
+    for word, name in FOUND_BY.items():
+        add_node(page, word, name)
+        assert page.evaluate("() => window.app.graph.nodes.map((node) => node.title)") == [name]

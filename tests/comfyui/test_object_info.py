@@ -70,10 +70,11 @@ def test_no_node_asks_for_a_comfy_account(ours: dict[str, Any]) -> None:
         assert node["category"] == "Model Studio"
 
 
-def test_newer_pages_find_nodes_by_the_chinese_names_of_the_models(object_info: Any) -> None:
+def test_newer_pages_find_nodes_by_the_names_of_models_and_service(object_info: Any) -> None:
     aliases = {node_id: object_info[node_id].get("search_aliases") for node_id in NODES}
     if not any(aliases.values()):
         pytest.skip("ComfyUI before 0.11 has no search_aliases")
-    assert {"qwen", "千問", "千问"} <= set(aliases["ModelStudioQwenText2Image"])
-    assert {"wan", "萬相", "万相"} <= set(aliases["ModelStudioWanText2Image"])
-    assert all({"dashscope", "百鍊", "百炼"} <= set(words) for words in aliases.values())
+    assert {"qwen", "千問", "千问", "z-image"} <= set(aliases["ModelStudioQwenText2Image"])
+    assert {"wan", "wanx", "萬相", "万相"} <= set(aliases["ModelStudioWanText2Image"])
+    service = {"dashscope", "百鍊", "百炼", "tongyi", "alibaba", "aliyun"}
+    assert all(service <= set(words) for words in aliases.values())

@@ -53,6 +53,11 @@ export function nodeWords(id) {
   return id?.startsWith("ModelStudio") ? languages[language()]?.nodeDefs?.[id] : undefined;
 }
 
+/** @returns {Map<string, string>} texts of the examples by the English ones; none where there is no translation */
+export function exampleWords() {
+  return new Map(Object.entries(languages[language()]?.modelStudio?.examples ?? {}));
+}
+
 /**
  * @param {string} locale
  * @param {string} key
