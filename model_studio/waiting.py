@@ -83,6 +83,15 @@ class Origin:
         return time.time() - self.queued
 
 
+@dataclass(frozen=True)
+class Landed:
+    """A picture of a run that is here: which, of at least how many, its pixels ([H, W, 3] RGB, 8 or 16 bits)."""
+
+    number: int
+    of: int
+    pixels: Any
+
+
 class Waiting:
     """The waits of one run, which end when `interrupted()` says so or the clock passes the deadline.
 
@@ -108,9 +117,11 @@ class Waiting:
         self._show = show
         self._look_after = SLICE
         self._pauses: set[asyncio.Future[Any]] = set()
-        self.abandoned = False  # whether nobody waits for this run any more
-        self._canceled = False
+        self._whole = self  # the run that this is a part of
+        self._abandoned = self._canceled = False
         self._stops_when_left = self._stops_on_cancel = True
+        self.show_picture: Callable[[Landed], None] = lambda landed: None  # called in any thread
+        self._pictures = 1  # that it is to bring, as far as is known
         self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
@@ -125,6 +136,34 @@ class Waiting:
     def elapsed(self) -> float:
         return self.clock.now() - self.started
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for this run any more."""
+        return self._whole._abandoned
+
+    def expect(self, pictures: int) -> None:
+        """The run is to bring at least so many pictures."""
+        self._whole._pictures = max(self._whole._pictures, pictures)
+
+    def landed(self, number: int, pixels: Any) -> None:
+        """One of the pictures is here."""
+        self._whole.show_picture(Landed(number, self._whole._pictures, pixels))
+
+    def aside(self, quiet: Callable[[], bool]) -> Waiting:
+        """Waits for a part of this run that goes on to its end, whoever leaves, and has a deadline of its own.
+
+        Its progress is shown unless `quiet()`.
+        """
+
+        def show(text: str, fraction: float) -> None:
+            if not quiet():
+                self._show(text, fraction)
+
+        own = Waiting(self.timeout, show=show, clock=self.clock, origin=self.origin)
+        own._look_after, own._whole = self._look_after, self
+        own.never_stop()
+        return own
+
     def apart(self, loop: asyncio.AbstractEventLoop) -> Waiting:
         """Waits with this time-out and clock for work elsewhere, whose progress is shown in `loop`."""
 
@@ -136,7 +175,12 @@ class Waiting:
         def cancel_asked() -> bool:
             return not own.abandoned and self.cancel_asked()
 
+        def show_picture(landed: Landed) -> None:
+            if not own.abandoned:
+                self.show_picture(landed)
+
         own = Waiting(self.timeout, cancel_asked, show, self.clock, self.origin)
+        own.show_picture = show_picture
         own._look_after = math.inf  # whoever asked for it looks for Cancel, and calls `look`
         return own
 
@@ -152,7 +196,7 @@ class Waiting:
 
     def leave(self, *, canceled: bool) -> None:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
-        self.abandoned = True
+        self._abandoned = True
         self._canceled = self._canceled or canceled
 
     def interrupted(self) -> bool:

@@ -17,6 +17,8 @@ from server import PromptServer
 
 from ..comfyui.language import translations
 from ..model_studio.runs.outcomes import Outcome, Runs
+from ..model_studio.waiting import Landed
+from .previews import Preview
 
 EVERY = 0.5  # seconds between two messages of a node, in the long run
 AT_ONCE = 5  # messages after a pause
@@ -41,6 +43,8 @@ class Board:
         }
         server = getattr(PromptServer, "instance", None)
         self._client: str | None = server and server.client_id  # another prompt's by the time a late message comes
+        self.preview = Preview(progress, self._node_id, self._client)
+        self.awaited = 0  # runs of which more pictures may come
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.Handle | None = None
         self._spent = 0.0  # by the loop's clock: the time until which messages were sent in advance
@@ -74,15 +78,35 @@ class Line:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._number = board.runs.begin()
+        self._is_awaited = True
+        board.awaited += 1
 
     def show(self, text: str, fraction: float) -> None:
         """What the run does now, and how far it is, 0…1."""
         self._board.runs.show(self._number, text, fraction)
         self._board.changed()
 
+    def landed(self, landed: Landed) -> None:
+        """A picture is here; there is no need to show it by itself where it is the only one. From any thread."""
+        if landed.of > 1 or self._board.runs.are_many:
+            self._board.preview.add((self._number, landed.number), landed.pixels)
+
+    async def show_all(self) -> None:
+        """No more pictures come of this run: the last of the node's waits until all are shown."""
+        self._no_more()
+        if not self._board.awaited:
+            await self._board.preview.flush()
+
     def end(self, outcome: Outcome) -> None:
+        self._no_more()
         self._board.runs.end(self._number, outcome)
+        if self._board.runs.all_ended:
+            self._board.preview.close()
         self._board.changed()
+
+    def _no_more(self) -> None:
+        self._board.awaited -= self._is_awaited
+        self._is_awaited = False
 
 
 # ComfyUI runs each item of a list in a task, and so in a context, of its own.
@@ -99,6 +123,11 @@ def begin(node: type[io.ComfyNode]) -> Line:
     line = Line(board)
     _line.set(line)
     return line
+
+
+async def show_all() -> None:
+    """The pictures of the run that began in this context are here."""
+    await _line.get().show_all()
 
 
 def end(outcome: Outcome) -> None:

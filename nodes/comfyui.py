@@ -46,7 +46,9 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
     try:
         with in_users_language():
             # Of a list, one node makes many runs: they stand in line as one.
-            yield Waiting(timeout, interrupted, line.show, origin=_origin())
+            waiting = Waiting(timeout, interrupted, line.show, origin=_origin())
+            waiting.show_picture = line.landed
+            yield waiting
     except ModelStudioError as error:
         _revisions.failed(error.failed_tasks)
         line.end(Outcome(said=error.what, failed=True))
@@ -96,7 +98,7 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
     _revisions.failed(result.failed_tasks)
     if not result.is_final and (place := _place()):
         _revisions.not_final(place)
-    arrays = await asyncio.wrap_future(start(to_float, result.pictures))
+    arrays, _ = await asyncio.gather(asyncio.wrap_future(start(to_float, result.pictures)), board.show_all())
     info = finish(node, result.info, Outcome(drawn=_drawn(result), notes=result.info["notes"]))
     return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)
 

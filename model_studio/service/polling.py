@@ -29,6 +29,7 @@ class Polling:
         self._patience = patience
         self._waiting = waiting
         self._about = about
+        self.when_ended: Callable[[str, Answer], None] = lambda task_id, answer: None  # at once, while others go on
         self._answers: dict[str, Answer | None] = dict.fromkeys(patience)
         # Task id -> the first and the last of its denials in a row, by the run's clock.
         self._denied: dict[str, tuple[float, float]] = {}
@@ -88,6 +89,11 @@ class Polling:
             raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
 
     async def _ask(self, task_id: str) -> None:
+        await self._take_answer(task_id)
+        if (answer := self._answers[task_id]) and self._is_final(task_id, _state(answer)):
+            self.when_ended(task_id, answer)
+
+    async def _take_answer(self, task_id: str) -> None:
         try:
             answer = await self._client.task(task_id, self._waiting)
         except ServiceError as error:

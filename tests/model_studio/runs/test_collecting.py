@@ -178,7 +178,7 @@ def test_a_task_is_not_lost_because_it_was_looked_for_in_another_region(
 
 
 def test_tasks_that_ended_are_stored_even_when_another_does_not(
-    studio: Studio, waiting: Waiting, sim: Simulator
+    studio: Studio, waiting: Waiting, sim: Simulator, clock: Any
 ) -> None:
     done, _ = submit(studio, waiting, seed=1)
     sim.faults.add("stuck_running")
@@ -186,7 +186,7 @@ def test_tasks_that_ended_are_stored_even_when_another_does_not(
     with pytest.raises(errors.TaskTimeout):
         collect(studio, waiting, done, stuck)
     sim.clock.advance(25 * 3600)
-    assert collect(studio, waiting, done).info["source"] == "from store"
+    assert collect(studio, Waiting(300, clock=clock), done).info["source"] == "from store"
 
 
 def test_links_that_expired_make_the_next_submission_a_new_one(
