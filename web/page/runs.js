@@ -7,6 +7,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { beginPreview, followPreviews } from "./previews.js";
 import { say } from "./words.js";
 
 const MARK = "model_studio_tab"; // in the `extra` of a queued workflow: which tab of this page it was
@@ -67,8 +68,13 @@ export function followRuns(show) {
     told.get(tab)?.set(id, text);
     if (tab === active() && !isLoading) show(id, text);
   }
-  api.addEventListener("model_studio.told", ({ detail: { tab, workflow, node, text } }) => {
-    take(tabOf(tab, workflow), node, text);
+  /** Whose the last prompt is. @type {{prompt?: string, tab?: Comfy.Workflow}} */
+  let last = {};
+  followPreviews((prompt) => (prompt === last.prompt ? last.tab : undefined));
+  api.addEventListener("model_studio.told", ({ detail: { prompt_id, tab, workflow, node, text } }) => {
+    last = { prompt: prompt_id, tab: tabOf(tab, workflow) };
+    if (last.tab) beginPreview(last.tab, node, prompt_id);
+    take(last.tab, node, text);
   });
   /** What ComfyUI had no need to run in the current prompt. @type {{prompt_id: string, nodes: string[]}} */
   let cached = { prompt_id: "", nodes: [] };
@@ -79,7 +85,10 @@ export function followRuns(show) {
     cached = { prompt_id: "", nodes: [] };
     const { extra, id } = await queuedWorkflow(prompt_id);
     const tab = tabOf(extra?.[MARK], id);
-    for (const node of nodes) take(tab, node, say("label.unchanged"));
+    for (const node of nodes) {
+      if (tab) beginPreview(tab, node, prompt_id);
+      take(tab, node, say("label.unchanged"));
+    }
   });
   api.addEventListener("graphCleared", () => told.delete(active()));
 }
