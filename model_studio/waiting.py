@@ -18,6 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SLICE = 0.1  # seconds between two looks at Cancel
+MOST = 0.95  # how far a bar goes before the run is done
 REFRESH = 1.0  # seconds in which what is shown follows the clock, where somebody else looks for Cancel
 
 
@@ -66,7 +67,7 @@ class Phase:
 
     def fraction(self, now: float) -> float:
         """Share of the usual time that has passed, below 1 however long it takes."""
-        return min((now - self.since) / self.about, 0.95) if self.since is not None and self.about else 0.0
+        return min((now - self.since) / self.about, MOST) if self.since is not None and self.about else 0.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Waiting:
         self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
+        self._reached = 0.0  # how far it was at most: a bar never goes back
         self._uncounted = 0  # how many are inside uncounted()
         self._outside = (self.started, self._phase)  # when and in which phase the first of them entered
 
@@ -227,6 +229,10 @@ class Waiting:
         else:
             self._phase = Phase(name)
         self._refresh()
+
+    def reach(self, share: float) -> None:
+        """So much of the run is done, 0…1; shown with the next text."""
+        self._reached = max(self._reached, min(share, MOST))
 
     @contextlib.contextmanager
     def uncounted(self) -> Iterator[None]:
@@ -331,4 +337,5 @@ class Waiting:
         text = self._phase.text(now)
         if text != self._shown:
             self._shown = text
-            self._show(text, self._phase.fraction(now))
+            self.reach(self._phase.fraction(now))
+            self._show(text, self._reached)

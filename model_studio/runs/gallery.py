@@ -51,6 +51,7 @@ async def fetch(
     arrived = 0
 
     def tell() -> None:
+        waiting.reach(arrived / len(drawn.links))
         waiting.tell(Text("downloading {arrived}/{count}", arrived=arrived, count=len(drawn.links)), timed=False)
 
     async def one(number: int, link: str) -> Picture | PictureError:

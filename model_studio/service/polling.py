@@ -116,6 +116,7 @@ class Polling:
     def _tell(self) -> None:
         count, still = len(self._answers), self.open
         if count > 1:
+            self._waiting.reach(1 - len(still) / count)
             self._waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()
