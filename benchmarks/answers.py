@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import statistics
+import struct
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ PATH = "/queue"  # what a page asks for often, and costs ComfyUI next to nothing
 PAUSE = 0.01  # seconds between an answer and the next question
 TASK_SECONDS = 2.0
 PICTURES = 4  # of each node
+PREVIEW = 4  # of ComfyUI's binary messages
 
 
 @dataclass
@@ -94,7 +96,7 @@ def run(comfy: ComfyUI, prompt: Graph, previews: bool) -> tuple[float, int]:
         while True:
             message = socket.recv(timeout=120)
             if isinstance(message, bytes):
-                came += 1
+                came += struct.unpack_from(">I", message)[0] == PREVIEW
                 continue
             said = json.loads(message)
             if said["type"] == "execution_error":
@@ -135,7 +137,9 @@ def table(measured: dict[str, Measured]) -> str:
         seconds = f"{statistics.median(one.runs):.2f}" if one.runs else ""
         lines.append("| " + " | ".join([kind, f"{len(one.answers)}", *numbers, seconds, f"{one.previews}"]) + " |")
     ratios = [f"{_ratio(on.percentile(percent), off.percentile(percent))}" for percent in (50, 99)]
-    lines.append("| on / off | | " + " | ".join([*ratios, _ratio(*map(statistics.median, (on.runs, off.runs)))]) + " | |")
+    lines.append(
+        "| on / off | | " + " | ".join([*ratios, _ratio(*map(statistics.median, (on.runs, off.runs)))]) + " | |"
+    )
     return "\n".join(lines)
 
 

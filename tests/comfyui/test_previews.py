@@ -163,7 +163,9 @@ def test_a_list_is_shown_seldom_and_in_little(
 def sixteen(sheet: Image.Image) -> list[Image.Image]:
     side = (sheet.width - 3 * 4) // 4
     return [
-        sheet.crop((x, y, x + side, y + side)) for y in range(0, sheet.height, side + 4) for x in range(0, sheet.width, side + 4)
+        sheet.crop((x, y, x + side, y + side))
+        for y in range(0, sheet.height, side + 4)
+        for x in range(0, sheet.width, side + 4)
     ]
 
 
