@@ -1,4 +1,4 @@
-"""`python -m benchmarks.answers`: how soon ComfyUI answers its page while many nodes draw, with previews and without."""
+"""`python -m benchmarks.answers`: how soon ComfyUI answers while many nodes draw, with previews and without."""
 
 from __future__ import annotations
 

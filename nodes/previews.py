@@ -113,4 +113,4 @@ class _Packed:
 
 def _is_wanted(client: str) -> bool:
     """Whether it is a page that is there and understands which node a preview is of."""
-    return supports_feature(PromptServer.instance.sockets_metadata, client, "supports_preview_metadata")
+    return bool(supports_feature(PromptServer.instance.sockets_metadata, client, "supports_preview_metadata"))
