@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 SLICE = 0.1  # seconds between two looks at Cancel
 NOTHING_SENT = Text("nothing was sent")
+MOST = 0.95  # how far a bar goes before the run is done
 REFRESH = 1.0  # seconds in which what is shown follows the clock, where somebody else looks for Cancel
 
 
@@ -67,7 +68,7 @@ class Phase:
 
     def fraction(self, now: float) -> float:
         """Share of the usual time that has passed, below 1 however long it takes."""
-        return min((now - self.since) / self.about, 0.95) if self.since is not None and self.about else 0.0
+        return min((now - self.since) / self.about, MOST) if self.since is not None and self.about else 0.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ class Origin:
     @property
     def seconds_ago(self) -> float:
         return time.time() - self.queued
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A picture of a run that is here: which, of at least how many, its pixels ([H, W, 3] RGB, 8 or 16 bits)."""
+
+    number: int
+    of: int
+    pixels: Any
 
 
 class Waiting:
@@ -109,16 +119,18 @@ class Waiting:
         self._show = show
         self._look_after = SLICE
         self._pauses: set[asyncio.Future[Any]] = set()
-        self.abandoned = False  # whether nobody waits for this run any more
-        self._canceled = False
+        self._whole = self  # the run that this is a part of
+        self._abandoned = self._canceled = False
         self._stops_when_left = self._stops_on_cancel = True
+        self.show_picture: Callable[[Landed], None] = lambda landed: None  # called in any thread
+        self._pictures = 1  # that it is to bring, as far as is known
         self._phase = Phase(Text("starting"))
         self._phases: dict[str, Phase] = {}
         self._shown = ""
-        self.on_left: Callable[[str], None] = lambda text: (
-            None
-        )  # hears what becomes of the request of a run that was left
+        # Hears what becomes of the request of a run that was left.
+        self.on_left: Callable[[str], None] = lambda text: None
         self._fates: tuple[str, str] = (NOTHING_SENT, NOTHING_SENT)
+        self._reached = 0.0  # how far it was at most: a bar never goes back
         self._uncounted = 0  # how many are inside uncounted()
         self._outside = (self.started, self._phase)  # when and in which phase the first of them entered
 
@@ -129,6 +141,34 @@ class Waiting:
     @property
     def elapsed(self) -> float:
         return self.clock.now() - self.started
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for this run any more."""
+        return self._whole._abandoned
+
+    def expect(self, pictures: int) -> None:
+        """The run is to bring at least so many pictures."""
+        self._whole._pictures = max(self._whole._pictures, pictures)
+
+    def landed(self, number: int, pixels: Any) -> None:
+        """One of the pictures is here."""
+        self._whole.show_picture(Landed(number, self._whole._pictures, pixels))
+
+    def aside(self, quiet: Callable[[], bool]) -> Waiting:
+        """Waits for a part of this run that goes on to its end, whoever leaves, and has a deadline of its own.
+
+        Its progress is shown unless `quiet()`.
+        """
+
+        def show(text: str, fraction: float) -> None:
+            if not quiet():
+                self._show(text, fraction)
+
+        own = Waiting(self.timeout, show=show, clock=self.clock, origin=self.origin)
+        own._look_after, own._whole = self._look_after, self
+        own.never_stop()
+        return own
 
     def apart(self, loop: asyncio.AbstractEventLoop) -> Waiting:
         """Waits with this time-out and clock for work elsewhere, whose progress is shown in `loop`."""
@@ -141,7 +181,12 @@ class Waiting:
         def cancel_asked() -> bool:
             return not own.abandoned and self.cancel_asked()
 
+        def show_picture(landed: Landed) -> None:
+            if not own.abandoned:
+                self.show_picture(landed)
+
         own = Waiting(self.timeout, cancel_asked, show, self.clock, self.origin)
+        own.show_picture = show_picture
         own._look_after = math.inf  # whoever asked for it looks for Cancel, and calls `look`
         own.on_left = self.on_left
         return own
@@ -159,7 +204,7 @@ class Waiting:
 
     def leave(self, *, canceled: bool) -> None:
         """Nobody waits for this run any more; `canceled`: because the user asked to stop."""
-        self.abandoned = True
+        self._abandoned = True
         self._canceled = self._canceled or canceled
 
     def will_be(self, fate: str, *, canceled: str | None = None) -> None:
@@ -203,6 +248,10 @@ class Waiting:
         else:
             self._phase = Phase(name)
         self._refresh()
+
+    def reach(self, share: float) -> None:
+        """So much of the run is done, 0…1; shown with the next text."""
+        self._reached = max(self._reached, min(share, MOST))
 
     @contextlib.contextmanager
     def uncounted(self) -> Iterator[None]:
@@ -307,4 +356,5 @@ class Waiting:
         text = self._phase.text(now)
         if text != self._shown:
             self._shown = text
-            self._show(text, self._phase.fraction(now))
+            self.reach(self._phase.fraction(now))
+            self._show(text, self._reached)

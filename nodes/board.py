@@ -18,6 +18,8 @@ from server import PromptServer
 
 from ..comfyui.language import translations
 from ..model_studio.runs.outcomes import Outcome, Runs
+from ..model_studio.waiting import Landed
+from .previews import Preview
 
 EVERY = 0.5  # seconds between two messages of a node, in the long run
 AT_ONCE = 5  # messages after a pause
@@ -42,6 +44,8 @@ class Board:
         }
         server = getattr(PromptServer, "instance", None)
         self._client: str | None = server and server.client_id  # another prompt's by the time a late message comes
+        self.preview = Preview(progress, self._node_id, self._client)
+        self.awaited = 0  # runs of which more pictures may come
         self._loop = asyncio.get_running_loop()
         self._due: asyncio.Handle | None = None
         self._lock = threading.Lock()  # what becomes of a run that was left is told in the server's loop
@@ -116,6 +120,8 @@ class Line:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._number = board.begin()
+        self._is_awaited = True
+        board.awaited += 1
 
     def show(self, text: str, fraction: float) -> None:
         """What the run does now, and how far it is, 0…1."""
@@ -125,8 +131,26 @@ class Line:
         """Nobody waits for it any more, and this becomes of its request."""
         self._board.fate(self._number, fate)
 
+    def landed(self, landed: Landed) -> None:
+        """A picture is here; there is no need to show it by itself where it is the only one. From any thread."""
+        if landed.of > 1 or self._board.runs.are_many:
+            self._board.preview.add((self._number, landed.number), landed.pixels)
+
+    async def show_all(self) -> None:
+        """No more pictures come of this run: the last of the node's waits until all are shown."""
+        self._no_more()
+        if not self._board.awaited:
+            await self._board.preview.flush()
+
     def end(self, outcome: Outcome) -> None:
+        self._no_more()
         self._board.end(self._number, outcome)
+        if self._board.runs.all_ended:
+            self._board.preview.close()
+
+    def _no_more(self) -> None:
+        self._board.awaited -= self._is_awaited
+        self._is_awaited = False
 
 
 # ComfyUI runs each item of a list in a task, and so in a context, of its own.
@@ -143,6 +167,11 @@ def begin(node: type[io.ComfyNode]) -> Line:
     line = Line(board)
     _line.set(line)
     return line
+
+
+async def show_all() -> None:
+    """The pictures of the run that began in this context are here."""
+    await _line.get().show_all()
 
 
 def end(outcome: Outcome) -> None:

@@ -48,6 +48,7 @@ def running(node: type[io.ComfyNode], timeout: float) -> Iterator[Waiting]:
             # Of a list, one node makes many runs: they stand in line as one.
             waiting = Waiting(timeout, interrupted, line.show, origin=_origin())
             waiting.on_left = line.left
+            waiting.show_picture = line.landed
             yield waiting
     except ModelStudioError as error:
         _revisions.failed(error.failed_tasks)
@@ -98,7 +99,7 @@ async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutpu
     _revisions.failed(result.failed_tasks)
     if not result.is_final and (place := _place()):
         _revisions.not_final(place)
-    arrays = await asyncio.wrap_future(start(to_float, result.pictures))
+    arrays, _ = await asyncio.gather(asyncio.wrap_future(start(to_float, result.pictures)), board.show_all())
     info = finish(node, result.info, Outcome(drawn=_drawn(result), notes=result.info["notes"]))
     return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,16 @@ class Collection:
     failed_tasks: list[str] = field(default_factory=list)  # see ModelStudioError
     is_final: bool = True  # whether another run would bring no more
 
+    def add(self, part: Collection) -> None:
+        """What came of another task."""
+        self.entries += part.entries
+        self.pictures += part.pictures
+        self.notes += part.notes
+        self.errors += part.errors
+        self.is_final &= part.is_final
+        if part.source == info.RESUMED:
+            self.source = info.RESUMED
+
 
 class Collecting:
     """One Task Poller's run. What the ledger knows of the tasks is read once, however many there are."""
@@ -39,6 +50,10 @@ class Collecting:
         self._client = client
         self._session = session
         self._waiting = waiting
+        self._polling = Polling(client, {}, waiting)
+        # What is drawn is billed: it is stored, whoever waits for it; and shown, while other tasks go on.
+        self._aside = waiting.aside(quiet=lambda: bool(self._polling.open))
+        self._parts: dict[str, asyncio.Task[Collection]] = {}
         self._account = ""
         self._known: dict[str, PaidRecord] = {}
 
@@ -49,22 +64,29 @@ class Collecting:
         """
         self._waiting.will_be(Text("the tasks go on; fetching costs nothing"))
         await self._recall(task_ids)
+        self._waiting.expect(len(task_ids))
         stored = [task_id for task_id in task_ids if self._is_stored(task_id)]
         patience = {task_id: self._patience(task_id) for task_id in task_ids if task_id not in stored}
-        polling = Polling(self._client, patience, self._waiting)
+        self._polling = Polling(self._client, patience, self._waiting)
+        self._polling.when_ended = self._begin
+        for task_id in stored:
+            self._begin(task_id, None)
         late: TaskTimeout | None = None
-        if patience:
-            try:
-                await polling.until_ended()
-            except TaskTimeout as error:
-                late = error  # what has ended is fetched and stored all the same
-        collection = Collection(drawing_seconds=self._waiting.elapsed)
-        self._waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
+        try:
+            if patience:
+                await self._polling.until_ended()
+        except TaskTimeout as error:
+            late = error  # what has ended is fetched and stored all the same
+        finally:
+            collection = Collection(drawing_seconds=self._waiting.elapsed)
+            self._waiting.never_stop()
+            await asyncio.gather(*self._parts.values())
+        for task_id in self._polling.open:
+            if task_id in self._known and self._polling.has_answer(task_id):
+                await self._known[task_id].seen(self._polling.seconds_denied(task_id))
         for task_id in task_ids:
-            if task_id in self._known and task_id in patience and polling.has_answer(task_id):
-                await self._known[task_id].seen(polling.seconds_denied(task_id))
-            if task_id in stored or task_id in polling.ended:
-                await self._add(collection, task_id, polling.ended.get(task_id))
+            if task_id in self._parts:
+                collection.add(self._parts[task_id].result())
         if not late:
             self._tell_of(collection)
         collection.failed_tasks = [task_id for error in collection.errors for task_id in error.failed_tasks]
@@ -76,25 +98,33 @@ class Collecting:
         collection.is_final &= not reuse or all(_is_final(error) for error in collection.errors)
         return collection
 
-    async def _add(self, collection: Collection, task_id: str, answer: Answer | None) -> None:
-        """Pictures of a task, or its error. `answer`: None for a task whose pictures are in the store."""
+    def _begin(self, task_id: str, answer: Answer | None) -> None:
+        """`answer`: None for a task whose pictures are in the store."""
+        self._parts[task_id] = asyncio.create_task(self._part(task_id, answer))
+
+    async def _part(self, task_id: str, answer: Answer | None) -> Collection:
+        """Pictures of a task that has ended, or its error."""
+        part = Collection()
         try:
             if answer is not None:
+                if task_id in self._known:
+                    await self._known[task_id].seen(self._polling.seconds_denied(task_id))
                 await self._settle(answer, task_id)
             record = self._known[task_id]
             fetched = await record.fetch(record.entry.drawn)
             if lookup.is_other_size(record.entry, fetched.pictures):
                 raise await _contradicted(record)
         except ModelStudioError as error:
-            collection.errors.append(error.with_ids(task_id=task_id))
-            return
+            part.errors.append(error.with_ids(task_id=task_id))
+            return part
         if fetched.downloads or answer is not None:
-            collection.source = info.RESUMED
+            part.source = info.RESUMED
         fetched.notes.extend(lookup.notes(record.entry))
-        collection.entries.append(record.entry)
-        collection.pictures += fetched.pictures
-        collection.notes += fetched.notes
-        collection.is_final &= record.is_final(fetched)
+        part.entries.append(record.entry)
+        part.pictures += fetched.pictures
+        part.notes += fetched.notes
+        part.is_final = record.is_final(fetched)
+        return part
 
     async def _recall(self, task_ids: Sequence[str]) -> None:
         """Reads the account's digest, and the records that there are of the tasks. Raises TaskTimeout, Interrupted."""
@@ -102,13 +132,14 @@ class Collecting:
             self._account, records = await self._session.recall(self._client.key.value, task_ids)
         except DeadlinePassed:
             raise tasks.timeout(dict.fromkeys(task_ids, ""), self._waiting.elapsed, "") from None
-        self._known = {task_id: self._record(entry) for task_id, entry in records.items()}
+        self._known = {task_id: self._record(entry, self._waiting) for task_id, entry in records.items()}
         for task_id, record in self._known.items():
             if not self._is_stored(task_id):
                 await record.find_age()
+            record.waiting = self._aside
 
-    def _record(self, entry: Entry) -> PaidRecord:
-        return PaidRecord(entry, self._session, self._client, self._waiting)
+    def _record(self, entry: Entry, waiting: Waiting) -> PaidRecord:
+        return PaidRecord(entry, self._session, self._client, waiting)
 
     def _is_stored(self, task_id: str) -> bool:
         return self._session.rules.reuse and task_id in self._known and self._known[task_id].entry.is_stored
@@ -140,7 +171,7 @@ class Collecting:
                 ),
             )
         asked = Asked(self._account, self._client.host.region)
-        record = self._record(await self._session.found(asked, task_id))
+        record = self._record(await self._session.found(asked, task_id), self._aside)
         self._known[task_id] = record
         if lookup.contradicts(record.entry, answer):
             raise await _contradicted(record)

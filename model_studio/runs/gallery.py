@@ -47,12 +47,20 @@ async def fetch(
     if not drawn.links:
         raise _nothing_drawn(drawn)
     waiting.extend(PATIENCE + patience)
+    waiting.expect(len(drawn.links))
     arrived = 0
 
     def tell() -> None:
+        waiting.reach(arrived / len(drawn.links))
         waiting.tell(Text("downloading {arrived}/{count}", arrived=arrived, count=len(drawn.links)), timed=False)
 
     async def one(number: int, link: str) -> Picture | PictureError:
+        picture = await bring(number, link)
+        if isinstance(picture, Picture):
+            waiting.landed(number, picture.pixels)
+        return picture
+
+    async def bring(number: int, link: str) -> Picture | PictureError:
         nonlocal arrived
         if kept := await _kept(store, number, waiting):
             return kept

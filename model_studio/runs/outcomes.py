@@ -94,6 +94,10 @@ class Runs:
         return not self._open
 
     @property
+    def are_many(self) -> bool:
+        return self._begun > 1
+
+    @property
     def fraction(self) -> float:
         """How far they are together, 0…1."""
         return self._done / self._begun

@@ -29,6 +29,7 @@ class Polling:
         self._patience = patience
         self._waiting = waiting
         self._about = about
+        self.when_ended: Callable[[str, Answer], None] = lambda task_id, answer: None  # at once, while others go on
         self._answers: dict[str, Answer | None] = dict.fromkeys(patience)
         self._began = waiting.clock.now()
         # Task id -> the first and the last of its denials in a row, by the run's clock.
@@ -94,6 +95,11 @@ class Polling:
             raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
 
     async def _ask(self, task_id: str) -> None:
+        await self._take_answer(task_id)
+        if (answer := self._answers[task_id]) and self._is_final(task_id, _state(answer)):
+            self.when_ended(task_id, answer)
+
+    async def _take_answer(self, task_id: str) -> None:
         try:
             answer = await self._client.task(task_id, self._waiting)
         except ServiceError as error:
@@ -116,6 +122,7 @@ class Polling:
     def _tell(self) -> None:
         count, still = len(self._answers), self.open
         if count > 1:
+            self._waiting.reach(1 - len(still) / count)
             self._waiting.tell(Text("{ended}/{count} tasks done,", ended=count - len(still), count=count))
             return
         (state,) = still.values()

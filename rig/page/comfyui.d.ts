@@ -27,6 +27,8 @@ declare namespace Comfy {
     extensionManager: ExtensionManager;
     canvas: Canvas;
     graph: Graph;
+    /** Addresses of the previews of running nodes, by what the page calls a node's locator. */
+    nodePreviewImages: Record<string, string[] | undefined>;
     /** Newer pages only, where `graph` may be that of a subgraph. */
     rootGraph?: Graph;
     /** Why the last prompt was refused, by node; null if it was not. */
@@ -90,7 +92,12 @@ declare namespace Comfy {
       }): Promise<boolean | null>;
       prompt(question: { title: string; message: string; defaultValue?: string }): Promise<string | null>;
     };
-    workflow: { activeWorkflow: Workflow; openWorkflows: Workflow[] };
+    workflow: {
+      activeWorkflow: Workflow;
+      openWorkflows: Workflow[];
+      /** Internal to the page's library of stores (Pinia): all stores by name. */
+      _p?: { _s: Map<string, any> };
+    };
     registerSidebarTab(tab: SidebarTab): void;
     unregisterSidebarTab(id: string): void;
   }
@@ -202,6 +209,10 @@ declare namespace Comfy {
     ): Widget;
     addDOMWidget(name: string, type: string, element: HTMLElement, options?: DOMWidgetOptions): Widget;
     connect(slot: number, target: Node, targetSlot: number): unknown;
+    removeWidget(widget: Widget): void;
+    /** What the classic rendering shows: pictures, and the preview that they were made of. */
+    imgs?: HTMLImageElement[];
+    preview?: string[];
     isInputConnected(slot: number): boolean;
     getInputNode(slot: number): Node | null;
     /** Not for a node that stands for a subgraph: there it is about its outputs on older pages. */

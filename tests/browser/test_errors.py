@@ -1,4 +1,4 @@
-"""An error says what happened and what to do, in our words, and never the key: on the node, and in ComfyUI's own place."""
+"""An error says what happened and what to do, in our words, never the key: on the node, and where ComfyUI tells it."""
 
 from __future__ import annotations
 

@@ -232,7 +232,8 @@ def test_an_error_too(open_page: Callable[..., Page], sim: Simulator) -> None:
     expect(page.locator(".model-studio-outcome")).to_contain_text("The account has an unpaid bill")
 
 
-BADGES = """() => app.graph.nodes.map(({badges}) => badges.map((badge) => (typeof badge === "function" ? badge() : badge).text))"""
+BADGES = """() => app.graph.nodes.map(({badges}) =>
+  badges.map((badge) => (typeof badge === "function" ? badge() : badge).text))"""
 PROMOTE = """(name) => {
   const { subgraph } = app.graph.nodes.find((node) => node.subgraph);
   const [inner] = subgraph.nodes;
@@ -250,7 +251,8 @@ CONTRAST = """(behind) => [...document.querySelectorAll(".model-studio-label div
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const back = [behind];
-  for (let element = line; element; element = element.parentElement) back.splice(1, 0, getComputedStyle(element).backgroundColor);
+  for (let element = line; element; element = element.parentElement)
+    back.splice(1, 0, getComputedStyle(element).backgroundColor);
   const [one, other] = [light(...back, getComputedStyle(line).color), light(...back)].sort((a, b) => b - a);
   return [line.textContent, line.className, (one + 0.05) / (other + 0.05)];
 })"""

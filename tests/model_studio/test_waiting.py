@@ -118,11 +118,43 @@ def test_phases_are_shown_as_they_change(clock: Any) -> None:
         "downloading 1/2",
     ]
     assert dict(shown)["running 3 s of about 10 s"] == pytest.approx(0.3, abs=0.05)
+    fractions = [fraction for _, fraction in shown]
+    assert fractions == sorted(fractions)  # a bar never goes back, whatever else the run does
 
 
 def test_the_bar_never_reaches_its_end_before_the_pictures_do() -> None:
     assert Phase("running", 0, 10).fraction(1000) == 0.95
     assert Phase("queued", 0).fraction(1000) == 0
+
+
+def test_a_bar_follows_what_is_counted(clock: Any) -> None:
+    shown: list[tuple[str, float]] = []
+    waiting = Waiting(300, show=lambda text, fraction: shown.append((text, fraction)), clock=clock)
+    for arrived in range(4):
+        waiting.reach(arrived / 3)
+        waiting.tell(f"{arrived}/3", timed=False)
+    assert shown == [("0/3", 0), ("1/3", 1 / 3), ("2/3", 2 / 3), ("3/3", 0.95)]
+
+
+def test_a_part_goes_on_whoever_leaves_the_run_and_knows_of_it(clock: Any) -> None:
+    shown: list[str] = []
+    whole = Waiting(300, show=lambda text, fraction: shown.append(text), clock=clock)
+    landed: list[tuple[int, int]] = []
+    whole.show_picture = lambda picture: landed.append((picture.number, picture.of))
+    quiet = [True]
+    part = whole.aside(quiet=lambda: quiet[0])
+    whole.expect(3)
+    part.expect(1)
+    part.landed(0, "pixels")
+    part.tell("downloading", timed=False)
+    quiet.clear()
+    quiet.append(False)
+    part.tell("downloading more", timed=False)
+    part.extend(1000)
+    whole.leave(canceled=True)
+    assert (landed, shown) == ([(0, 3)], ["downloading more"])
+    assert whole.interrupted() and not part.interrupted() and part.abandoned
+    assert whole.deadline < part.deadline
 
 
 def test_work_does_not_keep_the_process_alive() -> None:

@@ -8,6 +8,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { isGoing } from "./label/outcome.js";
+import { beginPreview, followPreviews } from "./previews.js";
 import { say } from "./words.js";
 
 const MARK = "model_studio_tab"; // in the `extra` of a queued workflow: which tab of this page it was
@@ -21,6 +22,8 @@ const tabs = new Map();
 const told = new WeakMap();
 /** In the order in which they began, the last ones: an older one's end may be told after a newer one's begin. */
 const prompts = /** @type {string[]} */ ([]);
+/** Whose prompts they are. @type {Map<string, Comfy.Workflow>} */
+const owners = new Map();
 /** Whose runs may begin next. @type {Set<Comfy.Workflow>} */
 const queued = new Set();
 /** @type {Show} */
@@ -74,6 +77,7 @@ export function take(id, outcome, tab = active()) {
   if (before?.prompt && outcome.prompt && prompts.indexOf(outcome.prompt) < prompts.indexOf(before.prompt)) return;
   if (!told.has(tab)) told.set(tab, new Map());
   told.get(tab)?.set(id, outcome);
+  if (outcome.prompt) beginPreview(tab, id, outcome.prompt);
   if (tab === active() && !isLoading) show(id, outcome);
 }
 
@@ -96,9 +100,13 @@ export function forget(which, tab = active()) {
  */
 export function followRuns(showOutcome) {
   show = showOutcome;
+  followPreviews((prompt) => owners.get(prompt));
   api.addEventListener("model_studio.told", ({ detail: { prompt_id, tab, workflow, node, lines, ids } }) => {
-    const workflowTab = tabOf(tab, workflow);
-    if (workflowTab) take(node, { lines, ids, prompt: prompt_id }, workflowTab);
+    const owner = tabOf(tab, workflow);
+    if (!owner) return;
+    owners.set(prompt_id, owner);
+    for (const [oldest] of owners) if (owners.size > REMEMBERED) owners.delete(oldest);
+    take(node, { lines, ids, prompt: prompt_id }, owner);
   });
   api.addEventListener("execution_start", ({ detail: { prompt_id } }) => {
     prompts.push(prompt_id);

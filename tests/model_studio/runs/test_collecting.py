@@ -17,16 +17,16 @@ from model_studio.ledger import DRAWN, FAILED, LOST, SUBMITTED, database
 from model_studio.service import pacer
 from model_studio.studio import Result, Studio
 from model_studio.threads import FILE_THREADS, file_work
-from model_studio.waiting import Interrupted, Origin, Waiting
+from model_studio.waiting import Interrupted, Landed, Origin, Waiting
 from simulator import Simulator
 from tests.model_studio.asking import ask, become_another_machine, creations, served
 
 TASK = "wan2.2-t2i-flash"
 
 
-def submit(studio: Studio, waiting: Waiting, **changes: Any) -> tuple[str, dict[str, Any]]:
+def submit(studio: Studio, waiting: Waiting, model: str = TASK, **changes: Any) -> tuple[str, dict[str, Any]]:
     waiting.origin = Origin(waiting)  # queued now
-    return asyncio.run(studio._submit(ask(TASK, call_mode="async", **changes), waiting))
+    return asyncio.run(studio._submit(ask(model, call_mode="async", **changes), waiting))
 
 
 def collect(studio: Studio, waiting: Waiting, *task_ids: str) -> Result:
@@ -178,7 +178,7 @@ def test_a_task_is_not_lost_because_it_was_looked_for_in_another_region(
 
 
 def test_tasks_that_ended_are_stored_even_when_another_does_not(
-    studio: Studio, waiting: Waiting, sim: Simulator
+    studio: Studio, waiting: Waiting, sim: Simulator, clock: Any
 ) -> None:
     done, _ = submit(studio, waiting, seed=1)
     sim.faults.add("stuck_running")
@@ -186,7 +186,40 @@ def test_tasks_that_ended_are_stored_even_when_another_does_not(
     with pytest.raises(errors.TaskTimeout):
         collect(studio, waiting, done, stuck)
     sim.clock.advance(25 * 3600)
-    assert collect(studio, waiting, done).info["source"] == "from store"
+    assert collect(studio, Waiting(300, clock=clock), done).info["source"] == "from store"
+
+
+def test_each_task_is_fetched_as_it_ends_and_shown_while_another_goes_on(
+    studio: Studio, waiting: Waiting, sim: Simulator, clock: Any
+) -> None:
+    slow, _ = submit(studio, waiting, model="wan2.2-t2i-plus")
+    done, _ = submit(studio, waiting, n=2)
+    sim.faults.add("stuck_running", on="poll", model="wan2.2-t2i-plus")
+    collecting = Waiting(300, clock=clock)
+    landed: list[tuple[int, int, bool]] = []
+
+    def show_picture(picture: Landed) -> None:
+        landed.append((picture.number, picture.of, bool(sim.faults.active())))
+        if len(landed) == 2:
+            sim.faults.clear()
+
+    collecting.show_picture = show_picture
+    result = collect(studio, collecting, slow, done)
+    assert sorted(landed[:2]) == [(0, 2, True), (1, 2, True)] and landed[2:] == [(0, 2, False)]
+    assert [picture.size for picture in result.pictures] == ["1024*1024", "512*512", "512*512"]  # as the ids stand
+    assert result.info["task_id"] == f"{slow}, {done}"
+
+
+def test_what_has_ended_is_stored_whoever_leaves(studio: Studio, waiting: Waiting, sim: Simulator, clock: Any) -> None:
+    slow, _ = submit(studio, waiting, model="wan2.2-t2i-plus")
+    done, _ = submit(studio, waiting)
+    sim.faults.add("stuck_running", on="poll", model="wan2.2-t2i-plus")
+    landed: list[Landed] = []
+    collecting = Waiting(300, lambda: bool(landed), clock=clock)
+    collecting.show_picture = landed.append
+    with pytest.raises(Interrupted):
+        collect(studio, collecting, slow, done)
+    assert collect(studio, Waiting(300, clock=clock), done).info["source"] == "from store"
 
 
 def test_links_that_expired_make_the_next_submission_a_new_one(

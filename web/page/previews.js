@@ -1,0 +1,75 @@
+// @ts-check
+/**
+ * The pictures that ComfyUI shows on a running node: it does so on the node with that number in whatever graph is on
+ * the screen, and leaves them there until the node's next preview. Here each goes when it is not, or no longer, true.
+ */
+
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+import { find } from "./question.js";
+
+const WIDGET = "$$canvas-image-preview"; // the page's own, in which the classic rendering shows a preview
+
+/** The prompt that ran last of each node. @type {WeakMap<Comfy.Workflow, Map<string, string>>} */
+const shown = new WeakMap();
+
+/**
+ * A node tells of its run: with its first word the preview of an earlier one goes.
+ * @param {Comfy.Workflow} tab
+ * @param {string} id
+ * @param {string} prompt
+ */
+export function beginPreview(tab, id, prompt) {
+  const prompts = shown.get(tab) ?? new Map();
+  shown.set(tab, prompts);
+  if (prompts.get(id) === prompt) return;
+  prompts.set(id, prompt);
+  if (tab === app.extensionManager.workflow.activeWorkflow) eachOf(id, clear);
+}
+
+/**
+ * Takes off the graph on the screen what comes of a workflow in another tab. To be called once.
+ * @param {(prompt: string) => Comfy.Workflow | undefined} tabOfRun
+ */
+export function followPreviews(tabOfRun) {
+  // Called after the page's own listener, and before anything is drawn.
+  api.addEventListener("b_preview_with_metadata", ({ detail: { displayNodeId, promptId, jobId } }) => {
+    const tab = tabOfRun(jobId ?? promptId);
+    if (tab && tab !== app.extensionManager.workflow.activeWorkflow) eachOf(displayNodeId, forget);
+  });
+}
+
+/**
+ * @param {string} id of a node in a run: those of the subgraphs around it and its own, as "12:5"
+ * @param {(node: Comfy.Node) => void} drop called with each of them in the graph on the screen
+ */
+function eachOf(id, drop) {
+  /** @type {Comfy.Node | null | undefined} */
+  let node;
+  for (const own of id.split(":")) {
+    node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
+    if (!node) return;
+    drop(node);
+  }
+}
+
+/** @param {Comfy.Node} node whose preview shall not be drawn (again) */
+function forget(node) {
+  const { graph } = node;
+  const locator = graph && graph !== (app.rootGraph ?? app.graph) ? `${graph.id}:${node.id}` : `${node.id}`;
+  // The page offers packs no way to this; without it, only the classic rendering forgets.
+  const store = app.extensionManager.workflow._p?._s.get("nodeOutput");
+  store?.revokePreviewsByLocatorId?.(locator);
+  delete store?.nodePreviewImages[locator];
+  delete app.nodePreviewImages[locator];
+}
+
+/** @param {Comfy.Node} node */
+function clear(node) {
+  forget(node);
+  if (!node.preview) return;
+  node.preview = node.imgs = undefined;
+  const widget = find(node, WIDGET);
+  if (widget) node.removeWidget(widget);
+  node.setDirtyCanvas(true, true);
+}
