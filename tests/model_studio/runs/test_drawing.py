@@ -263,8 +263,10 @@ def test_a_link_that_works_after_all_is_forgotten_as_lost(
         generate()
     sim.faults.clear()
     assert generate().info["source"] == "resumed"  # before it could be written down as lost
-    time.sleep(0.2)
-    assert states(studio) == [DRAWN]
+    end = time.monotonic() + 20
+    while states(studio) != [DRAWN]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
     _, info = asyncio.run(studio._submit(ask(TASK, call_mode="async"), Waiting(30, clock=clock)))
     assert info["source"] == "resumed" and len(creations(sim)) == 1
 
