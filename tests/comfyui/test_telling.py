@@ -191,15 +191,15 @@ def test_a_thousand_prompts_send_little(new_graph: Any, tmp_path: Path) -> None:
     assert re.match(r"1000 pictures 512\*512, [\d.]+ s, CNY 200.00 at list price", run.told[-1][2])
 
 
-def lines_until(socket: ClientConnection, is_it: Callable[[str], bool]) -> list[list[str]]:
-    """What the node tells, up to a text that is waited for: kind and text of each line."""
+def lines_until(socket: ClientConnection, begin: str) -> list[list[str]]:
+    """What the node tells with a text that begins so: kind and text of each line."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         message = socket.recv(timeout=60)
         content = json.loads(message) if isinstance(message, str) else {}
         if content.get("type") == TOLD:
             lines: list[list[str]] = content["data"]["lines"]
-            if any(is_it(text) for _, text in lines):
+            if any(text.startswith(begin) for _, text in lines):
                 return lines
     raise AssertionError("it is not told")
 
@@ -215,46 +215,34 @@ def test_an_error_is_told_with_its_advice_code_and_ids(comfy: ComfyUI, sim: Simu
     assert facts == f"code DataInspectionFailed, HTTP 200, request id {request_id}, task id {task_id}"
 
 
-@pytest.mark.parametrize(
-    ("fault", "inputs", "at", "fates"),
-    [
-        ("stuck_pending", SMALL, "submitted", ["its task was withdrawn before it was drawn, and is not billed"]),
-        (
-            "stuck_running",
-            SMALL,
-            "running",
-            ["it goes on and is billed (1 picture, CNY 0.14 at list price); its pictures will be stored"],
-        ),
-        (
-            "slow_answer",
-            {"model": "wan2.6-t2i", "call_mode": "sync"},
-            "running",
-            [
-                "it goes on and is billed (1 picture, CNY 0.20 at list price); its pictures will be stored",
-                "it was drawn and is billed (1 picture, CNY 0.20 at list price); its pictures are stored",
-            ],
-        ),
-        ("throttle", SMALL, "waiting for the rate limit", ["nothing was billed"]),
-    ],
-)
+GOES_ON = "it goes on and is billed (1 picture, CNY {}); its pictures will be stored"
+DRAWN = "it was drawn and is billed (1 picture, CNY {}); its pictures are stored"
+CANCELED = {
+    "queued": ("stuck_pending", SMALL, "submitted", ["its task was withdrawn before it was drawn, and is not billed"]),
+    "drawing": ("stuck_running", SMALL, "running", [GOES_ON.format("0.14 at list price")]),
+    "sync call": (
+        "slow_answer",
+        {"model": "wan2.6-t2i", "call_mode": "sync"},
+        "running",
+        [GOES_ON.format("0.20 at list price"), DRAWN.format("0.20 at list price")],
+    ),
+    "refused by a limit": ("throttle", SMALL, "waiting for the rate limit", ["nothing was billed"]),
+}
+
+
+@pytest.mark.parametrize("case", list(CANCELED))
 def test_cancel_says_what_becomes_of_the_request(
-    comfy: ComfyUI,
-    sim: Simulator,
-    graph: Any,
-    new_seed: Any,
-    fault: str,
-    inputs: dict[str, Any],
-    at: str,
-    fates: list[str],
+    comfy: ComfyUI, sim: Simulator, graph: Any, new_seed: Any, case: str
 ) -> None:
     """Also when that is known after the prompt's end."""
+    fault, inputs, at, fates = CANCELED[case]
     sim.faults.add(fault, on="create", **({"seconds": 4.0} if fault == "slow_answer" else {}))
     graph.save(graph.add("ModelStudioWanText2Image", prompt="boats", seed=new_seed(), **inputs))
     address = f"{comfy.url.replace('http', 'ws', 1)}/ws?clientId=a-page"
     with connect(address, proxy=None, max_size=None) as socket:
         comfy.post("/prompt", {"prompt": graph, "client_id": "a-page"}).raise_for_status()
-        lines_until(socket, lambda text: text.startswith(at))
+        lines_until(socket, at)
         comfy.interrupt()
         for fate in fates:
-            told = lines_until(socket, lambda text, fate=fate: text == f"canceled: {fate}")  # type: ignore[misc]
+            told = lines_until(socket, f"canceled: {fate}")
             assert [kind for kind, _ in told] == ["left"]
