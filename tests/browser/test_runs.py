@@ -45,12 +45,15 @@ def switch(page: Page, path: str) -> None:
 
 @pytest.fixture
 def two_tabs(open_page: Callable[..., Page], open_graph: Callable[..., None]) -> Callable[..., tuple[Page, str, str]]:
-    """A page with a workflow and its copy, which is on the screen: same ids of nodes, and of the workflows too."""
+    """A page with a workflow and a copy of its file, which is on the screen: same ids of nodes, and of the workflows."""
 
     def two_tabs(**settings: Any) -> tuple[Page, str, str]:
         page = open_page(**settings)
         open_graph(page, graph_of("WanText2Image", prompt="boats", **SMALL))
-        page.evaluate("() => app.extensionManager.command.execute('Comfy.DuplicateWorkflow')")
+        copy_of_it = page.evaluate("() => JSON.stringify(app.graph.serialize())").encode()
+        page.locator("#comfy-file-input").set_input_files(
+            {"name": "copy.json", "mimeType": "application/json", "buffer": copy_of_it}
+        )
         page.wait_for_function("() => app.extensionManager.workflow.openWorkflows.length === 3")
         page.wait_for_timeout(500)
         _, one, copy = page.evaluate(TABS)

@@ -301,7 +301,7 @@ def test_a_task_id_is_copied(open_page: Callable[..., Page], comfy: ComfyUI, is_
         page.evaluate("() => Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     button = rows(panel).get_by_role("button", name="Copy id")
     button.click()
-    expect(page.get_by_text("The task id was copied")).to_be_visible()
+    expect(page.get_by_text("The task id was copied", exact=True)).to_be_visible()
     (record,) = comfy.get("/model_studio/records?search=a boat to copy")["records"]
     assert page.evaluate("() => window.readClipboard()") == record["task_id"]
     expect(button).to_be_focused()
