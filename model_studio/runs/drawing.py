@@ -5,10 +5,12 @@ Runs in the background (see background): when its node is left, what was paid fo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 
 from ..errors import (
+    LedgerUnreadable,
     ModelStudioError,
     PictureError,
     ServiceError,
@@ -253,6 +255,13 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     if is_sent and paid.entry.adopted:
         source = info.RESUMED
     fetched.notes.extend(lookup.notes(paid.entry))
-    if paid.entry.is_stored:
+    if paid.waiting.abandoned and await _is_stored(paid):
         paid.waiting.will_be(Text("it was drawn and is billed ({bill}); its pictures are stored", bill=paid.bill))
     return Drawing(paid.entry, fetched, source, is_sent, drawing_seconds)
+
+
+async def _is_stored(paid: PaidRequest) -> bool:
+    with contextlib.suppress(LedgerUnreadable):
+        newest = await paid.session.latest(paid.fingerprint, stored_first=True)
+        return newest is not None and newest.is_stored and newest.name == paid.entry.name
+    return False
