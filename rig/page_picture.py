@@ -14,7 +14,7 @@ SIZE = (800, 500)  # pixels of one screenshot
 
 def main() -> None:
     """Two by two."""
-    shots = [Image.open(rig_home() / "reports" / "browser" / f"{name}.png") for name in SHOTS]
+    shots = [Image.open(rig_home() / "reports" / "browser" / "newest" / f"{name}.png") for name in SHOTS]
     sheet(shots, SIZE, columns=2).save(PICTURE, quality=85, optimize=True)
 
 

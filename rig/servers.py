@@ -1,4 +1,4 @@
-"""ComfyUI with the pack and a simulator behind it, for programs that take pictures."""
+"""ComfyUI with the pack, today's page and a simulator behind it, for programs that take pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simulator import Config, Simulator
 
+from . import frontend
 from .comfyui import ComfyUI
 
 
@@ -17,5 +18,5 @@ def servers() -> Iterator[ComfyUI]:
     """Both; the service is quick, and nothing stays on the disk."""
     with tempfile.TemporaryDirectory() as home, Simulator(Config(task_seconds=0.2)) as sim:
         env = {"DASHSCOPE_HTTP_BASE_URL": sim.base_url, "DASHSCOPE_API_KEY": sim.key, "MODEL_STUDIO_PACE": "off"}
-        with ComfyUI.start(home=Path(home), env=env) as comfy:
+        with ComfyUI.start(home=Path(home), env=env, args=frontend.arguments()) as comfy:
             yield comfy
