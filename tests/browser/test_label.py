@@ -333,13 +333,12 @@ def test_every_text_can_be_read(
     expect(page.locator(".model-studio-outcome .model-studio-error").first).to_be_visible()
     page.evaluate(
         """() => document.querySelector(".model-studio-outcome").append(
-          ...["now", "done", "left", "note", "warning"].map((kind) =>
-            Object.assign(document.createElement("div"), { className: `model-studio-${kind}`, textContent: kind })))"""
+          Object.assign(document.createElement("div"), { className: "model-studio-warning", textContent: "a note" }))"""
     )
     shot(page, f"contrast-{palette}-{'vue' if vue else 'classic'}")
     contrast = page.evaluate(CONTRAST, page.evaluate("() => LiteGraph.NODE_DEFAULT_BGCOLOR"))
-    assert len(contrast) >= 7
-    assert min(ratio for _, _, ratio in contrast) >= 4.5, contrast
+    assert len(contrast) >= 4
+    assert [line for line in contrast if line[2] < 4.5] == []
 
 
 def test_it_is_as_high_as_its_text_and_as_wide_as_the_node(open_page: Callable[..., Page]) -> None:

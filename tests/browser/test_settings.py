@@ -274,7 +274,7 @@ def test_a_node_without_a_key_leads_to_where_it_is_entered(
     field.save.click()
     expect(field.status).to_contain_text("Saved")
     page.keyboard.press("Escape")
-    expect(price).to_have_text(re.compile(r"^USD 0\.\d+ · about 35 s"))
+    expect(price).to_have_text(re.compile(r"^USD\s0\.\d+ · about 35 s"))
     page.evaluate("() => app.queuePrompt(0, 1)")
     expect(page.locator(".model-studio-outcome")).to_contain_text("1 picture")
     page.evaluate("() => fetch('/model_studio/keys/ap-southeast-1', { method: 'DELETE' })")

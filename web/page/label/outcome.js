@@ -10,6 +10,9 @@ import { say } from "../words.js";
  * @typedef {{lines: [kind: string, text: string][], ids: string[], refused?: boolean}} Told
  */
 
+/** How kinds of lines look that are not as usual. @type {Record<string, string>} */
+const CLASSES = { error: "model-studio-error", left: "model-studio-warning" };
+
 /**
  * @param {HTMLElement} element
  * @param {Told | null} told null: nothing
@@ -34,7 +37,7 @@ export function isGoing({ lines }) {
  * @param {string[]} ids
  */
 function lineOf(kind, text, ids) {
-  const line = make("div", { className: `model-studio-${kind}` }, ...parts(text, ids));
+  const line = make("div", { className: CLASSES[kind] ?? "" }, ...parts(text, ids));
   if (kind === "error") line.setAttribute("role", "alert");
   // To the page it would be the begin of dragging the node: the text can be selected instead.
   if (kind !== "now") line.addEventListener("pointerdown", (event) => event.stopPropagation());
