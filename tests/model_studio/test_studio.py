@@ -437,7 +437,7 @@ def test_a_spent_budget_refuses_beforehand_but_not_what_is_paid_for(
     studio.check_budget(request, request)
     other = ask("wan2.2-t2i-flash", seed=8)
     for whole in (other, None):
-        with pytest.raises(errors.BudgetReached, match="with the CNY 0.14 of today it would exceed"):
+        with pytest.raises(errors.BudgetReached, match=r"with the CNY 0\.14 of today it would exceed"):
             studio.check_budget(other, whole)
     environ["MODEL_STUDIO_REUSE"] = "off"
     with pytest.raises(errors.BudgetReached):
