@@ -426,3 +426,21 @@ def test_cancel_ends_an_empty_poller_while_the_ledger_is_locked(
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(Interrupted):
             asyncio.run(canceled_run())
+
+
+def test_a_spent_budget_refuses_beforehand_but_not_what_is_paid_for(
+    studio: Studio, waiting: Waiting, environ: dict[str, str]
+) -> None:
+    request = ask("wan2.2-t2i-flash")
+    generate(studio, waiting, "wan2.2-t2i-flash")
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.2"
+    studio.check_budget(request, request)
+    other = ask("wan2.2-t2i-flash", seed=8)
+    for whole in (other, None):
+        with pytest.raises(errors.BudgetReached, match=r"with the CNY 0\.14 of today it would exceed"):
+            studio.check_budget(other, whole)
+    environ["MODEL_STUDIO_REUSE"] = "off"
+    with pytest.raises(errors.BudgetReached):
+        studio.check_budget(request, request)
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.3"
+    studio.check_budget(other, other)
