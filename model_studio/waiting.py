@@ -221,7 +221,9 @@ class Waiting:
 
     def interrupted(self) -> bool:
         """Whether the run is to end: the user asked for it, or nobody waits for it, where it may end for that."""
-        self._canceled = self._canceled or self.cancel_asked()
+        if not self._canceled and self.cancel_asked():
+            self._canceled = True
+            self._tell_fate()
         return (self._stops_on_cancel and self._canceled) or (self._stops_when_left and self.abandoned)
 
     def stop_when_left(self) -> None:

@@ -57,7 +57,7 @@ class Background:
                 _take_back(future, raised)
             else:
                 # The first node that sees Cancel ends the graph, and the others as if a sibling had failed.
-                call.own.leave(canceled=waiting.interrupted())
+                call.own.leave(canceled=waiting.cancel_asked())
                 if not call.canceled:
                     call.loop.call_soon_threadsafe(call.own.look)
                 future.add_done_callback(partial(_tell_end, call.own))

@@ -5,19 +5,10 @@ Runs in the background (see background): when its node is left, what was paid fo
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from dataclasses import dataclass
 
-from ..errors import (
-    LedgerUnreadable,
-    ModelStudioError,
-    PictureError,
-    ServiceError,
-    SubmissionUncertain,
-    TaskUnknown,
-    Throttled,
-)
+from ..errors import ModelStudioError, PictureError, ServiceError, SubmissionUncertain, TaskUnknown, Throttled
 from ..ledger import Entry
 from ..service import tasks
 from ..service.answers import Drawn, TaskAnswer
@@ -26,7 +17,7 @@ from ..waiting import NOTHING_SENT, Interrupted
 from ..words import Text
 from . import info, leftovers, lookup
 from .gallery import Fetched
-from .paid_request import PaidRequest
+from .paid_request import PAID_BEFORE, PaidRequest
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +59,7 @@ async def submit(paid: PaidRequest) -> bool:
         await _submit(paid)
         if paid.waiting.interrupted() and not paid.entry.adopted:
             await _withdraw(paid)
-        paid.waiting.will_be(
-            Text("task {task_id} goes on and is billed ({bill})", task_id=paid.entry.task_id, bill=paid.bill)
-        )
+        paid.waiting.will_be(paid.task_goes_on)
         return True
 
 
@@ -154,6 +143,7 @@ async def _draw_by_task(paid: PaidRequest) -> Drawing:
                 answer = await _await_task(paid, tasks.poll_delay(0))
                 break
             except Throttled as error:  # accepted and then refused by a limit: unpaid, like a 429
+                paid.let_go()
                 await paid.resends.after(error)
                 paid.renew()
     return await _finish(paid, answer, info.NEW)
@@ -165,6 +155,7 @@ async def _submit(paid: PaidRequest) -> None:
         try:
             answer = await paid.client.create(paid.request, paid, paid.waiting)
         except SubmissionUncertain as error:
+            paid.waiting.will_be(paid.is_uncertain)
             if not await lookup.adopt(paid):
                 raise paid.uncertain(error.what, error) from None
         else:
@@ -241,7 +232,7 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     """The pictures behind the links. `source` STORED: RESUMED in truth, if any had to be downloaded."""
     drawing_seconds, is_sent = paid.waiting.elapsed, source == info.NEW
     paid.waiting.never_stop()  # what is drawn is billed: it is stored, whoever waits for it
-    paid.waiting.will_be(paid.goes_on)
+    paid.waiting.will_be(PAID_BEFORE if source == info.STORED else paid.goes_on)
     try:
         fetched = await paid.fetch(drawn)
     except ModelStudioError as error:
@@ -250,18 +241,9 @@ async def _fetch(paid: PaidRequest, drawn: Drawn, source: str) -> Drawing:
     if lookup.is_other_size(paid.entry, fetched.pictures):
         await paid.contradicted()
         raise paid.uncertain(lookup.ANOTHERS)
-    if source == info.STORED and fetched.downloads:
-        source = info.RESUMED
-    if is_sent and paid.entry.adopted:
+    if (source == info.STORED and fetched.downloads) or (is_sent and paid.entry.adopted):
         source = info.RESUMED
     fetched.notes.extend(lookup.notes(paid.entry))
-    if paid.waiting.abandoned and await _is_stored(paid):
-        paid.waiting.will_be(Text("it was drawn and is billed ({bill}); its pictures are stored", bill=paid.bill))
+    if is_sent:
+        await paid.tell_if_stored()
     return Drawing(paid.entry, fetched, source, is_sent, drawing_seconds)
-
-
-async def _is_stored(paid: PaidRequest) -> bool:
-    with contextlib.suppress(LedgerUnreadable):
-        newest = await paid.session.latest(paid.fingerprint, stored_first=True)
-        return newest is not None and newest.is_stored and newest.name == paid.entry.name
-    return False

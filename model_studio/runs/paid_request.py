@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 
 from ..account.regions import ApiHost
-from ..errors import ConnectionFailed, ServiceError, SubmissionUncertain
+from ..errors import ConnectionFailed, LedgerUnreadable, ServiceError, SubmissionUncertain
 from ..ledger import Asked, Entry, new_entry
 from ..ledger.session import LedgerSession
 from ..request import ImageRequest
@@ -21,6 +21,7 @@ from ..words import Text, money
 from .paid_record import PaidRecord
 
 KEPT_PROMPT = 100_000  # characters of a prompt that are written down; the service reads far less
+PAID_BEFORE = Text("an earlier run paid for it; this one costs nothing")
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class PaidRequest(PaidRecord):
         self.entry = await self.session.begin(self._asked, self._allowed, self.entry, today)
         if self.waiting.interrupted():
             await self.canceled()
-            self._let_go()
+            self.let_go()
             raise Interrupted
         self.waiting.stop_on_cancel_only()
         self.waiting.will_be(self.goes_on, canceled="" if self.request.endpoint.is_async else None)
@@ -122,9 +123,9 @@ class PaidRequest(PaidRecord):
     async def refused(self, error: ConnectionFailed | ServiceError) -> None:
         """It certainly was not accepted."""
         await self.failed(error)
-        self._let_go()
+        self.let_go()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Nothing is at stake any more."""
         self.held.close()
         self.waiting.stop_when_left()
@@ -146,6 +147,25 @@ class PaidRequest(PaidRecord):
         if self.session.rules.store_limit:
             return Text("it goes on and is billed ({bill}); its pictures will be stored", bill=self.bill)
         return Text("it goes on and is billed ({bill})", bill=self.bill)
+
+    @property
+    def task_goes_on(self) -> Text:
+        return Text("task {task_id} goes on and is billed ({bill})", task_id=self.entry.task_id, bill=self.bill)
+
+    @property
+    def is_uncertain(self) -> Text:
+        return Text("no answer came, and it may be billed ({bill}); the next run looks for its task", bill=self.bill)
+
+    async def tell_if_stored(self) -> None:
+        """To whoever left it. Raises Interrupted."""
+        if not self.waiting.abandoned:
+            return
+        with suppress(LedgerUnreadable):
+            newest = await self.session.latest(self.fingerprint, stored_first=True)
+            if newest and newest.is_stored and newest.name == self.entry.name:
+                self.waiting.will_be(
+                    Text("it was drawn and is billed ({bill}); its pictures are stored", bill=self.bill)
+                )
 
     # What may become of an earlier one.
 

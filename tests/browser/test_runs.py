@@ -45,7 +45,7 @@ def switch(page: Page, path: str) -> None:
 
 @pytest.fixture
 def two_tabs(open_page: Callable[..., Page], open_graph: Callable[..., None]) -> Callable[..., tuple[Page, str, str]]:
-    """A page with a workflow and a copy of its file, which is on the screen: same ids of nodes, and of the workflows."""
+    """A page with a workflow and, on the screen, a copy of its file: same ids of nodes, and of the workflows."""
 
     def two_tabs(**settings: Any) -> tuple[Page, str, str]:
         page = open_page(**settings)
