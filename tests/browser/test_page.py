@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Page
 
 from rig.layout import PACK_NAME
 from tests.browser import deprecations
+from tests.browser.conftest import PATIENCE
 
 OLD_SCRIPT = f"/extensions/{PACK_NAME}/old.js"
 
@@ -41,5 +43,7 @@ def test_a_deprecated_part_of_the_page_is_noticed(open_page: Callable[..., Page]
     page.evaluate("() => window.app.canvas.selected_nodes")  # by somebody else; the frontend tells it but once
     page.route(f"**{OLD_SCRIPT}", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     page.evaluate("(address) => import(address)", OLD_SCRIPT)
-    page.wait_for_timeout(100)
-    assert [text for text in heard if re.search(told, text)]
+    end = time.monotonic() + PATIENCE / 1000
+    while not any(re.search(told, text) for text in heard):
+        assert time.monotonic() < end, heard
+        page.wait_for_timeout(50)

@@ -76,7 +76,7 @@ def test_a_picture_lands_on_no_node_of_another_workflow(
     page = open_page()
     open_graph(page, graph)
     page.evaluate(DRAW, 4)
-    expect(page.get_by_text(re.compile(r"^(queued|running) "))).to_have_count(1)
+    expect(page.get_by_text(re.compile(r"^(submitted|queued|running) "))).to_have_count(1)
     page.evaluate("() => app.extensionManager.command.execute('Comfy.DuplicateWorkflow')")
     page.wait_for_function("() => app.extensionManager.workflow.openWorkflows.length === 3")
     page.evaluate(

@@ -14,7 +14,7 @@ from simulator import Simulator
 
 OpenGraph = Callable[[Page, Mapping[str, Any]], None]
 SMALL = {"aspect_ratio": "custom", "width": 512, "height": 512}
-WAITING = re.compile(r"^(queued|running) \d+ s")
+WAITING = re.compile(r"^(submitted|queued|running) \d+ s")
 
 
 @pytest.fixture

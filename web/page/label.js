@@ -119,6 +119,7 @@ async function look(node) {
     if (before && before.model !== now.model && limitN(node, quote.max_n)) return; // asked again with the new n
     quotes.set(node, quote);
     fillPrice(price, quote);
+    if (quote.problem) forgetRefusal(node, quote.problem);
     applyQuote(node, quote);
   } catch (error) {
     if (asked.get(node) !== now) return;

@@ -2,6 +2,7 @@
 /** What the server refuses before a run, on the nodes: pages tell it in a list of their own, far from them. */
 
 import { app } from "../../../scripts/app.js";
+import { textOf as toldText } from "./label/outcome.js";
 import { forget, take } from "./runs.js";
 
 /** Those that the page shows now. @type {string} */
@@ -25,9 +26,15 @@ export function lookForRefusals() {
   }
 }
 
-/** @param {Comfy.Node} node that has changed since */
-export function forgetRefusal(node) {
-  forget((id, told) => Boolean(told.refused) && id.split(":").at(-1) === String(node.id));
+/**
+ * @param {Comfy.Node} node that has changed since, or whose price line says the same
+ * @param {string} [text] only this one
+ */
+export function forgetRefusal(node, text) {
+  forget(
+    (id, told) =>
+      Boolean(told.refused) && id.split(":").at(-1) === String(node.id) && (!text || toldText(told) === text),
+  );
 }
 
 /**
