@@ -80,7 +80,7 @@ class Collecting:
         finally:
             collection = Collection(drawing_seconds=self._waiting.elapsed)
             self._waiting.never_stop()
-            await asyncio.gather(*self._parts.values())
+            await asyncio.gather(*self._parts.values(), return_exceptions=True)  # each to its end, whatever fails
         for task_id in self._polling.open:
             if task_id in self._known and self._polling.has_answer(task_id):
                 await self._known[task_id].seen(self._polling.seconds_denied(task_id))

@@ -87,12 +87,20 @@ class Polling:
         try:
             await waiting.sleep(first_pause)
             while not is_done():
-                await asyncio.gather(*(self._ask(task_id) for task_id in self.open))
+                await self._ask_about_all()
                 if not is_done():
                     self._tell()
                     await waiting.sleep(tasks.poll_delay(waiting.clock.now() - self._began))
         except DeadlinePassed as passed:
             raise tasks.timeout(self.open, waiting.elapsed, passed.trouble) from None
+
+    async def _ask_about_all(self) -> None:
+        asked = [asyncio.ensure_future(self._ask(task_id)) for task_id in self.open]
+        try:
+            await asyncio.gather(*asked)
+        finally:
+            # Those still asked about end by the same deadline or Cancel; an answer that comes first still counts.
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _ask(self, task_id: str) -> None:
         await self._take_answer(task_id)

@@ -42,11 +42,12 @@ def ask(model: str, **changes: Any) -> ImageRequest:
     return plan(model=model, **{**inputs, **changes})
 
 
-def served(sim: Simulator) -> list[Any]:
-    """The pictures behind the links that were billed, as arrays."""
+def served(sim: Simulator, model: str = "") -> list[Any]:
+    """The pictures behind the links that were billed, or those of a model, as arrays."""
     return [
         np.asarray(Image.open(io.BytesIO(sim.pictures[path.split("?")[0]])).convert("RGB"))
         for bill in sim.billed
+        if model in ("", bill.model)
         for path in bill.paths
     ]
 

@@ -14,10 +14,13 @@ import pytest
 
 from model_studio import errors
 from model_studio.ledger import DRAWN, FAILED, LOST, SUBMITTED, database
+from model_studio.runs.paid_record import PaidRecord
 from model_studio.service import pacer
+from model_studio.service.answers import Drawn, TaskAnswer
+from model_studio.service.client import Client
 from model_studio.studio import Result, Studio
 from model_studio.threads import FILE_THREADS, file_work
-from model_studio.waiting import Interrupted, Landed, Origin, Waiting
+from model_studio.waiting import DeadlinePassed, Interrupted, Landed, Origin, Waiting
 from simulator import Simulator
 from tests.model_studio.asking import ask, become_another_machine, creations, served
 
@@ -220,6 +223,54 @@ def test_what_has_ended_is_stored_whoever_leaves(studio: Studio, waiting: Waitin
     with pytest.raises(Interrupted):
         collect(studio, collecting, slow, done)
     assert collect(studio, Waiting(300, clock=clock), done).info["source"] == "from store"
+
+
+@pytest.mark.parametrize(("ends", "raised"), [(DeadlinePassed, errors.TaskTimeout), (Interrupted, Interrupted)])
+def test_an_answer_that_comes_while_the_wait_ends_is_not_lost(
+    studio: Studio,
+    waiting: Waiting,
+    sim: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: type[Exception],
+    raised: type[Exception],
+) -> None:
+    quick, stuck, late = (submit(studio, waiting, seed=seed)[0] for seed in (1, 2, 3))
+    over = asyncio.Event()
+
+    async def task(client: Client, task_id: str, run: Waiting) -> TaskAnswer:
+        while (answer := await ask_service(client, task_id, run)).state != "SUCCEEDED":
+            pass
+        if task_id == stuck:
+            over.set()
+            raise ends
+        if task_id == late:
+            await over.wait()
+            await asyncio.sleep(0.1)
+        return answer
+
+    ask_service = Client.task
+    monkeypatch.setattr(Client, "task", task)
+    with pytest.raises(raised):
+        collect(studio, waiting, quick, stuck, late)
+    assert collect(studio, Waiting(300, clock=waiting.clock), quick, late).info["source"] == "from store"
+
+
+def test_one_part_that_breaks_does_not_lose_the_others(
+    studio: Studio, waiting: Waiting, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = (submit(studio, waiting, seed=seed)[0] for seed in (1, 2))
+    fetch = PaidRecord.fetch
+
+    async def breaks(record: PaidRecord, drawn: Drawn) -> Any:
+        if record.entry.task_id == broken:
+            raise MemoryError
+        await asyncio.sleep(0.1)
+        return await fetch(record, drawn)
+
+    monkeypatch.setattr(PaidRecord, "fetch", breaks)
+    with pytest.raises(MemoryError):
+        collect(studio, waiting, broken, whole)
+    assert collect(studio, Waiting(300, clock=waiting.clock), whole).info["source"] == "from store"
 
 
 def test_links_that_expired_make_the_next_submission_a_new_one(
