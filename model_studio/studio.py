@@ -29,7 +29,7 @@ from .runs.budget import Priced
 from .runs.collecting import Collecting
 from .runs.drawing import Drawing
 from .runs.looking import Found, Looking
-from .runs.paid_request import Access, PaidRequest, fingerprint
+from .runs.paid_request import Access, PaidRequest, fingerprints
 from .runs.pictures import Picture
 from .service import key_check, tasks
 from .service.client import Client
@@ -37,7 +37,7 @@ from .service.clock import ServiceClock
 from .service.exchange import Answer, Call, Exchange
 from .service.key_check import KeyCheck
 from .service.pacer import Pacer
-from .threads import PATIENCE, file_work, in_time, start
+from .threads import PATIENCE, file_work, glance, in_time, start
 from .waiting import Waiting
 from .words import Text
 
@@ -94,15 +94,24 @@ class Studio:
         """Blocking. Raises BudgetReached, but not for what an earlier run has paid for, and not where the sums cannot
         be known now.
         """
-        allowed = budget.guard(settings.daily_budget(self._environ), priced)
-        with contextlib.suppress(LedgerUnavailable):
-            if allowed and not (whole and self._is_paid(whole)) and (spent := self.ledger.spent_today()) is not None:
-                allowed(spent)
+        if allowed := budget.guard(settings.daily_budget(self._environ), priced):
+            glance(self._check_sums, allowed, whole)
 
-    def _is_paid(self, request: ImageRequest) -> bool:
+    def _check_sums(self, allowed: Callable[[Mapping[str, float]], None], whole: ImageRequest | None) -> None:
+        ledger = self.ledger.as_it_is()
+        try:
+            spent = None if whole and self._is_paid(whole, ledger) else ledger.spent_today()
+        except LedgerUnavailable as error:
+            spent = {} if error.cause == "absent" else None
+        if spent is not None:
+            allowed(spent)
+
+    def _is_paid(self, request: ImageRequest, ledger: Ledger) -> bool:
+        if not settings.reuse(self._environ):
+            return False
         host, key = self._account(request.region)
-        asked = fingerprint(host, self.ledger.account(key.value), request)
-        return settings.reuse(self._environ) and self.ledger.latest(asked, stored_first=True) is not None
+        asked = fingerprints(host, ledger.account(key.value), request)
+        return any(ledger.latest(known, stored_first=True) for known in asked)
 
     def check_task_ids(self, text: str) -> None:
         """Raises InvalidRequest."""
@@ -191,10 +200,12 @@ class Studio:
         LedgerUnavailable.
         """
         work = self._background.attend(self._look, Waiting(looking.PATIENCE))
+        patience = looking.PATIENCE + PATIENCE
         try:
-            return overview.found(await asyncio.wait_for(work, looking.PATIENCE + PATIENCE))
-        except asyncio.TimeoutError:  # a lock keeps what was found from being written
-            return []
+            return overview.found(await asyncio.wait_for(work, patience))
+        except asyncio.TimeoutError:
+            reason = Text("it did not answer within {seconds:.0f} s", seconds=patience)
+            raise LedgerUnavailable(reason, cause="locked") from None
 
     async def thumbnail(self, entry_id: int, number: int) -> bytes | None:
         """A stored picture as a small JPEG, None where there is none. Raises LedgerUnavailable."""

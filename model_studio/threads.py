@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 PATIENCE = 2.0  # seconds that a person waits for what is only good to know
 FILE_THREADS = 6  # writers of one SQLite file wait for each other anyway
+GLANCE_THREADS = 2
 
 
 def start(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -57,6 +59,17 @@ async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
         return None
 
 
+def glance(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """The same as in_time, for a thread. Of those that a disk holds up for ever there are no more than a few."""
+    future, work = _work(function, *args, **kwargs)
+    _glances.put(work)
+    try:
+        return future.result(PATIENCE)
+    except FutureTimeout:
+        future.cancel()
+        return None
+
+
 class _Crew:
     """A few daemon threads, begun as they are needed, which work a queue off."""
 
@@ -83,6 +96,7 @@ class _Crew:
 
 
 _files = _Crew(FILE_THREADS)
+_glances = _Crew(GLANCE_THREADS)
 
 
 def _work(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Future[T], Callable[[], None]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .credentials import PAGE, Place, checked, cleaned, find_place, page_file, r
 _ENDING = 4  # characters by which people know their key
 _SHORTEST = 12  # of a shorter key they would tell too much
 _UNFINISHED = ".unfinished"
+_changing = threading.Lock()  # no key is lost, and no draft in use is deleted, where several change keys at once
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,55 @@ def store(region: str, text: str, folder: Path) -> None:
     if not value:
         raise InvalidRequest(Text("There is no key to store."), Text("Paste your key from the Model Studio console."))
     key = checked(value, Text("the field"))
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(PermissionError):  # some file systems know no rights (exFAT)
-            folder.chmod(0o700)
-        _write(page_file(region, folder), key.value)
-    except OSError as error:
-        raise ConfigurationError(
-            Text("The key could not be stored in {folder} ({kind}).", folder=folder, kind=type(error).__name__),
-            Text("ComfyUI must be able to write there. A key that was stored before is kept."),
-        ) from None
+    with _changing:
+        _keep(page_file(region, folder), key.value, os.replace)
 
 
 def remove(region: str, folder: Path) -> None:
     """Forgets the key, if there is one. Raises ConfigurationError."""
-    file = page_file(region, folder)
+    with _changing:
+        _forget(page_file(region, folder))
+
+
+def move(region: str, other: str, folder: Path) -> None:
+    """Makes the stored key that of another region, which must have none. Raises InvalidRequest, ConfigurationError."""
+    origin = page_file(region, folder)
+    with _changing:
+        if not os.path.isfile(origin):
+            raise InvalidRequest(Text("There is no stored key for region {region}.", region=region))
+        key = read_key(origin, origin.name).value
+        try:
+            _keep(page_file(other, folder), key, _place)
+        except _Taken:
+            raise InvalidRequest(
+                Text("There is a stored key for region {region} already.", region=other),
+                Text("Remove it first, if this one is to take its place."),
+            ) from None
+        if _holds(origin, key):  # another process may have stored one meanwhile
+            _forget(origin)
+
+
+class _Taken(Exception):
+    """There is something in the place of a file."""
+
+
+def _keep(file: Path, key: str, put: Callable[[str, Path], None]) -> None:
+    """Raises ConfigurationError, and _Taken if `put` does."""
     try:
-        for path in (file, *folder.glob(f".{file.name}.*{_UNFINISHED}")):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # some file systems know no rights (exFAT)
+            file.parent.chmod(0o700)
+        _write(file, key, put)
+    except OSError as error:
+        raise ConfigurationError(
+            Text("The key could not be stored in {folder} ({kind}).", folder=file.parent, kind=type(error).__name__),
+            Text("ComfyUI must be able to write there. A key that was stored before is kept."),
+        ) from None
+
+
+def _forget(file: Path) -> None:
+    try:
+        for path in (file, *file.parent.glob(f".{file.name}.*{_UNFINISHED}")):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigurationError(
@@ -78,31 +112,37 @@ def remove(region: str, folder: Path) -> None:
         ) from None
 
 
-def move(region: str, other: str, folder: Path) -> None:
-    """Makes the stored key that of another region, which must have none. Raises InvalidRequest, ConfigurationError."""
-    if not os.path.isfile(page_file(region, folder)):
-        raise InvalidRequest(Text("There is no stored key for region {region}.", region=region))
-    if os.path.isfile(page_file(other, folder)):
-        raise InvalidRequest(
-            Text("There is a stored key for region {region} already.", region=other),
-            Text("Remove it first, if this one is to take its place."),
-        )
-    store(other, read_key(page_file(region, folder), page_file(region, folder).name).value, folder)
-    remove(region, folder)
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all, and at no time for others to read. A link in the file's place is replaced, not followed."""
+def _write(file: Path, text: str, put: Callable[[str, Path], None]) -> None:
+    """Whole or not at all, and at no time for others to read. `put` brings the draft to its place."""
     descriptor, draft = tempfile.mkstemp(_UNFINISHED, f".{file.name}.", file.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(descriptor)
-        os.replace(draft, file)
-    except BaseException:
-        os.unlink(draft)
-        raise
+        put(draft, file)
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # it was moved
+            os.unlink(draft)
+
+
+def _place(draft: str, file: Path) -> None:
+    """Only where there is nothing, unlike os.replace. Raises _Taken."""
+    if os.path.lexists(file):
+        raise _Taken
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        raise _Taken from None
+    except OSError:  # a file system without links (exFAT)
+        os.rename(draft, file)
+
+
+def _holds(file: Path, key: str) -> bool:
+    try:
+        return read_key(file, file.name).value == key
+    except ConfigurationError:
+        return False
 
 
 def _ending(file: Path) -> str:

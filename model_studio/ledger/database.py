@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 DAMAGED = "damaged-"  # how the names of folders begin in which damaged files lie; date and time follow
 BUSY_SECONDS = 20.0  # for another process's transaction, which takes milliseconds
+GLANCE_SECONDS = 0.5  # the same, for who only wants a quick look
 
 # Number i brings a file of version i to version i + 1 (PRAGMA user_version). Only ever appended to.
 MIGRATIONS: tuple[str, ...] = (
@@ -184,9 +185,13 @@ class Database:
             return True
         return found.st_size > 0 or not stat.S_ISREG(found.st_mode)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _had_one(self) -> bool:
+        """Whether there was a file once, as `ledger.begun` or locks of requests tell."""
+        return self._begun.exists() or any(self.folder.glob("claims/*.lock"))
+
+    def _connect(self, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
         # isolation_level None: transactions begin and end where this module says so.
-        connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self.file, timeout=patience, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda text: text.decode("utf-8", "replace")  # a damaged row is read all the same
         return connection
@@ -223,8 +228,7 @@ class Database:
                 self.file.touch(mode=0o600)
             elif self.salt and not was_there:
                 raise self._gone()
-            had_one = self._begun.exists() or any(self.folder.glob("claims/*.lock"))
-            self._migrate(was_deleted=had_one and not was_there)
+            self._migrate(was_deleted=self._had_one() and not was_there)
             self._begun.touch(mode=0o600)
 
     def _is_sound(self) -> bool:
@@ -263,7 +267,7 @@ class Database:
             return f"{type(error).__name__}"
 
     def _migrate(self, *, was_deleted: bool) -> None:
-        """`was_deleted`: there was a file before, as `ledger.begun` or locks of requests tell."""
+        """`was_deleted`: there was a file before (see _had_one)."""
         with closing(self._connect()) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > len(MIGRATIONS):
@@ -296,6 +300,26 @@ class Database:
         for name in (*(f"{self.file.name}{rest}" for rest in ("-journal", "-wal", "-shm")), "pictures"):
             with contextlib.suppress(OSError):  # not there, or open in another process on Windows
                 (self.folder / name).replace(aside / name)
+
+
+class ReadOnly(Database):
+    """The file as it is. Where there has never been one it is "absent"."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.folder)
+        self.salt = database.salt
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        if not self._is_there():
+            raise self._gone() if self.salt or self._had_one() else LedgerUnavailable("", cause="absent")
+        try:
+            with closing(self._connect(GLANCE_SECONDS)) as connection:
+                connection.execute("PRAGMA query_only = ON")
+                connection.execute("BEGIN")
+                yield connection
+        except _TROUBLE as error:
+            raise LedgerUnavailable(_reason(error)) from error
 
 
 _TROUBLE = (sqlite3.Error, OSError, UnicodeError)

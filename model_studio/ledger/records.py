@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import json
@@ -18,7 +19,7 @@ from typing import Any, get_args
 from ..service.answers import Drawn
 from ..words import Text
 from .claims import Claims
-from .database import Database, LedgerUnavailable
+from .database import Database, LedgerUnavailable, ReadOnly
 from .states import DRAWN, FAILED, FOLLOWS, LOST, SENDING, SUBMITTED, UNCERTAIN, Reason, ReasonKind, State, check
 from .store import Limits, Store, StoredFile, age_out, make_room, stored_bytes
 from .unwritten import Unwritten
@@ -96,6 +97,12 @@ class Ledger:
         self.unwritten = Unwritten(self._catch_up)
         # (name, bad end) of which this process warned -> when, by the monotonic clock.
         self.warned: dict[tuple[str, State], float] = {}
+
+    def as_it_is(self) -> Ledger:
+        """The same ledger for a quick look: nothing is made on the disk, and a lock is waited for a moment only."""
+        view = copy.copy(self)
+        view.database = ReadOnly(self.database)
+        return view
 
     def account(self, key: str) -> str:
         """A digest by which an account is known here; without the ledger's salt it cannot be tried out on keys."""

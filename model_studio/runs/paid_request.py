@@ -39,9 +39,13 @@ class Access:
     hold: Callable[[str], AbstractContextManager[None]]
 
 
-def fingerprint(host: ApiHost, account: str, request: ImageRequest) -> str:
-    """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it."""
-    return _digest(host.identity, host, account, request)
+def fingerprints(host: ApiHost, account: str, request: ImageRequest) -> list[str]:
+    """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it.
+
+    A second one is that by which versions before 0.2 knew it where the vendor's own address was set.
+    """
+    addresses = [host.identity, host.base_url] if host.replaced else [host.identity]
+    return [_digest(address, host, account, request) for address in addresses]
 
 
 def _digest(where: str, host: ApiHost, account: str, request: ImageRequest) -> str:
@@ -57,9 +61,8 @@ class PaidRequest(PaidRecord):
         self.gate = access.gate
         self.resends = Resends(access.gate, waiting)
         host = access.client.host
-        self.fingerprint = fingerprint(host, access.account, request)
-        # By which versions before 0.2 knew it where the vendor's own address was set.
-        self._former_fingerprint = _digest(host.base_url, host, access.account, request) if host.replaced else None
+        self._fingerprints = fingerprints(host, access.account, request)
+        self.fingerprint = self._fingerprints[0]
         self.held = ExitStack()  # open while the end of this process would lose something paid
         self._hold = access.hold
         self._allowed = access.allowed
@@ -86,10 +89,10 @@ class PaidRequest(PaidRecord):
 
     async def earlier(self, *, stored_first: bool) -> Entry | None:
         """The record to go on with. Raises LedgerUnreadable, Interrupted."""
-        if entry := await self.session.latest(self.fingerprint, stored_first=stored_first):
-            return entry
-        former = self._former_fingerprint
-        return await self.session.latest(former, stored_first=stored_first) if former else None
+        for known in self._fingerprints:
+            if entry := await self.session.latest(known, stored_first=stored_first):
+                return entry
+        return None
 
     async def take_up(self, entry: Entry) -> None:
         """Goes on with what an earlier run wrote down. Raises ConnectionFailed, Interrupted."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 from model_studio import errors, threads
 from model_studio.catalog import ALL_MODELS, Model
+from model_studio.ledger import SENDING, Asked, database, new_entry
+from model_studio.runs.paid_request import fingerprints
 from model_studio.studio import Result, Studio
 from model_studio.waiting import Interrupted, Origin, Waiting
 from simulator import Simulator
@@ -444,3 +447,68 @@ def test_a_spent_budget_refuses_beforehand_but_not_what_is_paid_for(
         studio.check_budget(request, request)
     environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.3"
     studio.check_budget(other, other)
+
+
+def test_a_budget_is_told_beforehand_where_there_is_no_ledger_and_none_is_made(
+    studio: Studio, environ: dict[str, str]
+) -> None:
+    request = ask("wan2.2-t2i-flash")
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.2"
+    studio.check_budget(request, request)
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.1"
+    for whole in (request, None):
+        with pytest.raises(errors.BudgetReached, match=r"with the CNY 0\.00 of today"):
+            studio.check_budget(request, whole)
+    assert not list(studio.ledger.folder.iterdir())
+
+
+def test_nothing_is_refused_beforehand_by_a_ledger_that_is_gone(
+    studio: Studio, waiting: Waiting, environ: dict[str, str]
+) -> None:
+    """What it knew of today is not known any more; and it may have known that the request is paid for."""
+    generate(studio, waiting, "wan2.2-t2i-flash")
+    studio.ledger.database.file.unlink()
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.1"
+    request = ask("wan2.2-t2i-flash")
+    for each in (studio, Studio(studio.ledger.folder, environ=environ)):
+        each.check_budget(request, request)
+    assert not studio.ledger.database.file.exists()
+
+
+def test_a_ledger_that_another_program_holds_keeps_no_quote_waiting(
+    studio: Studio, waiting: Waiting, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are; and nothing is left that goes on waiting."""
+    monkeypatch.setattr(threads, "PATIENCE", 0.3)
+    monkeypatch.setattr(database, "GLANCE_SECONDS", 0.2)
+    generate(studio, waiting, "wan2.2-t2i-flash")
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.2"
+    other = ask("wan2.2-t2i-flash", seed=8)
+    with closing(sqlite3.connect(studio.ledger.database.file)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        quotes = [threads.start(studio.check_budget, other, other) for _ in range(20)]
+        for quote in quotes:
+            quote.result(5)
+        assert time.monotonic() - began < 2
+        assert threads._glances._threads <= threads.GLANCE_THREADS
+    with pytest.raises(errors.BudgetReached):
+        studio.check_budget(other, other)
+
+
+def test_what_was_paid_for_under_the_address_of_before_is_not_refused_beforehand(
+    studio: Studio, environ: dict[str, str]
+) -> None:
+    environ["DASHSCOPE_HTTP_BASE_URL"] = "https://dashscope.aliyuncs.com/api/v1"
+    environ["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.2"
+    request = ask("wan2.2-t2i-flash")
+    host, key = studio._account("cn-beijing")
+    account = studio.ledger.account(key.value)
+    now, former = fingerprints(host, account, request)
+    asked = Asked(account, "cn-beijing", former, request.model.name, n=1, price=request.price)
+    studio.ledger.begin(new_entry(asked, SENDING, studio.ledger.now()))
+    studio.check_budget(request, request)
+    assert now != former and not studio.ledger.latest(now)
+    other = ask("wan2.2-t2i-flash", seed=8)
+    with pytest.raises(errors.BudgetReached):
+        studio.check_budget(other, other)

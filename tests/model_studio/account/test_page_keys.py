@@ -4,6 +4,8 @@ import os
 import string
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,76 @@ def test_a_stored_key_is_moved_to_a_region_that_has_none(folder: Path) -> None:
     with pytest.raises(InvalidRequest):
         move("us-east-1", "us-east-1", folder)
     assert find_key("us-east-1", {}, folder).value == KEY
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, *changes: Callable[[], None]) -> list[str]:
+    """Kinds of the errors of changes that all begin while the others write, on a slow disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: time.sleep(0.05))
+    errors = []
+
+    def run(change: Callable[[], None]) -> None:
+        try:
+            change()
+        except Exception as error:
+            errors.append(type(error).__name__)
+
+    threads = [threading.Thread(target=run, args=(change,)) for change in changes]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(file.read_text() for file in folder.iterdir())
+
+
+def test_of_two_keys_that_are_moved_to_one_region_at_once_none_is_lost(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origins = ("cn-beijing", "ap-southeast-1")
+    for region in origins:
+        store(region, f"sk-of-{region}", folder)
+    moves = [lambda region=region: move(region, "us-east-1", folder) for region in origins]
+    assert at_once(monkeypatch, *moves) == ["InvalidRequest"]
+    assert stored(folder) == ["sk-of-ap-southeast-1", "sk-of-cn-beijing"]
+
+
+@pytest.mark.parametrize("region", ["cn-beijing", "us-east-1"])
+def test_a_key_that_is_stored_during_a_move_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    store("cn-beijing", KEY, folder)
+    assert not at_once(
+        monkeypatch,
+        lambda: move("cn-beijing", "us-east-1", folder),
+        lambda: store(region, "sk-entered-meanwhile", folder),
+    )
+    assert find_key(region, {}, folder).value == "sk-entered-meanwhile"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_move_never_replaces_what_another_process_has_stored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Which the lock of this one knows nothing of. Some file systems have no links."""
+    store("cn-beijing", KEY, folder)
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *args: (_ for _ in ()).throw(PermissionError(1, "not permitted")))
+    monkeypatch.setattr(os, "fsync", lambda _: page_file("us-east-1", folder).write_text("sk-of-another-process"))
+    with pytest.raises(InvalidRequest, match="already"):
+        move("cn-beijing", "us-east-1", folder)
+    assert stored(folder) == ["sk-of-another-process", KEY]
+    remove("us-east-1", folder)
+    monkeypatch.setattr(os, "fsync", lambda _: page_file("cn-beijing", folder).write_text("sk-of-another-process"))
+    move("cn-beijing", "us-east-1", folder)
+    assert stored(folder) == ["sk-of-another-process", KEY]
+
+
+def test_removing_leaves_a_draft_alone_that_is_being_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store("cn-beijing", "sk-earlier", folder)
+    assert not at_once(monkeypatch, lambda: store("cn-beijing", KEY, folder), lambda: remove("cn-beijing", folder))
+    assert stored(folder) == []
 
 
 @rights
