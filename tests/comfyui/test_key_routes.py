@@ -433,7 +433,7 @@ def test_other_pages_are_not_answered_at_all(open_comfy: ComfyUI, headers: dict[
 
 def test_an_address_that_a_person_opens_may_be_read_and_changes_nothing(open_comfy: ComfyUI) -> None:
     statuses = [ask(open_comfy, *asked, {"Sec-Fetch-Site": "none"})[0] for asked in REQUESTS]
-    assert statuses == [200, 403, 403, 403]
+    assert statuses == [200] + [403] * (len(REQUESTS) - 1)
 
 
 def test_a_preflight_opens_nothing(open_comfy: ComfyUI) -> None:

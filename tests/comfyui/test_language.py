@@ -109,7 +109,7 @@ def test_progress_summary_and_notes(
     assert info["notes"] == [note] and info["source"] == "new"
     assert info["cost"]["basis"].startswith("定價（文件：模型價格")
     texts = [text for _, number, text in run.told if number == node]
-    assert any(text.startswith("提交中") for text in texts) and any(text.startswith("排隊中") for text in texts)
+    assert any(text.startswith("提交中") for text in texts) and any(text.startswith("已提交 ") for text in texts)
     summary, told = texts[-1].split("\n")
     assert summary.startswith("1 張圖片 512*512，") and summary.endswith(" 秒，按定價 CNY 0.14") and told == note
 
