@@ -459,7 +459,7 @@ def test_a_budget_is_told_beforehand_where_there_is_no_ledger_and_none_is_made(
     for whole in (request, None):
         with pytest.raises(errors.BudgetReached, match=r"with the CNY 0\.00 of today"):
             studio.check_budget(request, whole)
-    assert not list(studio.ledger.folder.iterdir())
+    assert not list(studio.ledger.folder.glob("ledger*"))
 
 
 def test_nothing_is_refused_beforehand_by_a_ledger_that_is_gone(
