@@ -189,9 +189,10 @@ class Database:
         """Whether there was a file once, as `ledger.begun` or locks of requests tell."""
         return self._begun.exists() or any(self.folder.glob("claims/*.lock"))
 
-    def _connect(self, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
+    def _connect(self, patience: float | None = None) -> sqlite3.Connection:
         # isolation_level None: transactions begin and end where this module says so.
-        connection = sqlite3.connect(self.file, timeout=patience, isolation_level=None)
+        timeout = BUSY_SECONDS if patience is None else patience
+        connection = sqlite3.connect(self.file, timeout=timeout, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda text: text.decode("utf-8", "replace")  # a damaged row is read all the same
         return connection
