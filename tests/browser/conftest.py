@@ -38,10 +38,24 @@ HARMLESS = re.compile(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests see the newest page; those marked `oldest_too` that of ComfyUI 0.3.75 as well, on its own server."""
     if "frontend" in metafunc.fixturenames:
-        also = metafunc.definition.get_closest_marker("oldest_too") and "COMFYUI_PATH" not in os.environ
-        metafunc.parametrize("frontend", ["newest", "oldest"] if also else ["newest"], indirect=True, scope="package")
+        metafunc.parametrize("frontend", ["newest", "oldest"], indirect=True, scope="package")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The oldest page, on its own server, is for the tests and parameters that are marked `oldest_too`."""
+    left_out = [item for item in items if frontend_of(item) == "oldest" and not is_for_the_oldest(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def frontend_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)  # only parametrised tests have one
+    return callspec.params.get("frontend") if callspec else None
+
+
+def is_for_the_oldest(item: pytest.Item) -> bool:
+    return item.get_closest_marker("oldest_too") is not None and "COMFYUI_PATH" not in os.environ
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,6 @@ from tests.browser.conftest import PATIENCE
 OLD_SCRIPT = f"/extensions/{PACK_NAME}/old.js"
 
 
-@pytest.mark.oldest_too
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 def test_the_page_opens_without_an_error(
     open_page: Callable[..., Page], shot: Callable[[Page, str], Path], vue: bool

@@ -65,8 +65,7 @@ def two_tabs(open_page: Callable[..., Page], open_graph: Callable[..., None]) ->
     return two_tabs
 
 
-@pytest.mark.oldest_too
-@pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
+@pytest.mark.parametrize("vue", [pytest.param(False, marks=pytest.mark.oldest_too), True], ids=["classic", "vue"])
 def test_an_outcome_is_on_the_workflow_that_queued_it(
     two_tabs: Callable[..., tuple[Page, str, str]],
     sim: Simulator,

@@ -285,7 +285,7 @@ def test_a_refusal_of_the_server_is_told(open_page: Callable[..., Page], ledger:
     panel = open_tab(page)
     search(panel, "an odd boat")
     rows(panel).get_by_role("button", name="Into the graph").click()
-    expect(page.get_by_text("The pictures could not be fetched")).to_be_visible()
+    expect(page.get_by_text("The pictures could not be fetched").first).to_be_visible()
     expect(page.get_by_text("is not a task id")).to_be_visible()
 
 

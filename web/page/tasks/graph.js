@@ -159,7 +159,7 @@ async function settled(nodes) {
  */
 function isPoller(node, task) {
   const value = (/** @type {string} */ name) => node.widgets?.find((widget) => widget.name === name)?.value;
-  const isLinked = node.inputs.some(({ link }) => link !== null && link !== undefined);
+  const isLinked = node.inputs.some((_, slot) => node.isInputConnected(slot));
   const isActive = node.mode === 0;
   return node.type === POLLER && isActive && !isLinked && value("task_id") === task.task_id && value("region") === task.region;
 }
