@@ -1,4 +1,4 @@
-"""All checks and tests, quickest first. A new one is one more line in `checks`."""
+"""All checks, then all tests. A new one is one more line in `checks` or `lanes`."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def fast_tests() -> Step:
     return Step("pytest", "pytest", tuple(f"--ignore=tests/{folder}" for folder in _SLOW))
 
 
-def slow_tests() -> list[Step]:
-    """All others. They wait much, and so run side by side."""
+def lanes() -> list[list[Step]]:
+    """All tests. They wait much, and so lanes run side by side; the steps of one in turn, the quickest first."""
     return [
-        Step("pytest comfyui", "pytest", ("tests/comfyui", f"--ignore={_FAULTS}")),
-        Step("pytest faults", "pytest", (_FAULTS,)),
-        Step("pytest browser", "pytest", ("tests/browser",)),
+        [fast_tests(), Step("pytest faults", "pytest", (_FAULTS,))],
+        [Step("pytest comfyui", "pytest", ("tests/comfyui", f"--ignore={_FAULTS}"))],
+        [Step("pytest browser", "pytest", ("tests/browser",))],
     ]
 
 
@@ -82,17 +82,19 @@ def run_these(pytest_args: Sequence[str]) -> int:
 def run_all(fast: bool) -> int:
     """Run every step, also after one has failed, and say which did; `fast`: without the slow tests."""
     started = time.monotonic()
-    results = [(step.name, step.run()) for step in (*checks(), fast_tests())]
-    if not fast:
-        results += run_side_by_side(slow_tests())
+    results = [(step.name, step.run()) for step in checks()]
+    results += [(fast_tests().name, fast_tests().run())] if fast else run_side_by_side(lanes())
     failed = [name for name, passed in results if not passed]
     verdict = f"FAILED: {', '.join(failed)}" if failed else f"all passed: {', '.join(name for name, _ in results)}"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)", file=sys.stderr if failed else sys.stdout)
     return 1 if failed else 0
 
 
-def run_side_by_side(steps: Sequence[Step]) -> list[tuple[str, bool]]:
-    """All at the same time."""
-    with ThreadPoolExecutor(len(steps)) as pool:
-        passed = pool.map(lambda step: step.run(f"{step.name} | "), steps)
-        return [(step.name, well) for step, well in zip(steps, passed, strict=True)]
+def run_side_by_side(lanes: Sequence[Sequence[Step]]) -> list[tuple[str, bool]]:
+    """All lanes at the same time."""
+
+    def run(steps: Sequence[Step]) -> list[tuple[str, bool]]:
+        return [(step.name, step.run(f"{step.name} | ")) for step in steps]
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        return [result for results in pool.map(run, lanes) for result in results]
