@@ -92,4 +92,4 @@ def become_another_machine(studio: Studio) -> None:
 
 
 async def owner(studio: Studio, request: ImageRequest) -> PaidRequest:
-    return await studio._paid(request, Waiting(1))
+    return await studio._paid(request, Waiting(30))

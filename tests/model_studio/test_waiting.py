@@ -52,7 +52,7 @@ def test_cancel_does_not_wait_for_the_thread() -> None:
     waiting = Waiting(300, lambda: time.monotonic() - began > 0.05)
     with pytest.raises(Interrupted):
         asyncio.run(waiting.run(work))
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
     release.set()
     assert ended.wait(5)
 

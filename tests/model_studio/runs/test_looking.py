@@ -138,7 +138,7 @@ def test_questions_pass_the_accounts_gate(
     monkeypatch.setattr(gate, "_resumes", time.monotonic() + 60)
     asked, began = len(sim.requests), time.monotonic()
     assert look(studio) == [("unanswered", "")]
-    assert len(sim.requests) == asked and time.monotonic() - began < 2
+    assert len(sim.requests) == asked and time.monotonic() - began < 10
     monkeypatch.setattr(gate, "_resumes", 0.0)
     turns = len(gate._turns)
     look(studio)
@@ -196,4 +196,4 @@ def test_a_lock_on_the_ledger_keeps_nobody_waiting(studio: Studio, monkeypatch: 
         began = time.monotonic()
         with pytest.raises(LedgerUnavailable) as caught:  # "nothing is open" is not known
             look(studio)
-        assert "did not answer" in caught.value.reason and time.monotonic() - began < 2
+        assert "did not answer" in caught.value.reason and time.monotonic() - began < 10
