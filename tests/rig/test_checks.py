@@ -10,6 +10,7 @@ import pytest
 
 from rig import checks, cli, environment
 from rig.checks import Step
+from rig.layout import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +41,15 @@ def rig_test(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_what_is_slow_comes_last(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
     assert rig_test(monkeypatch) == 0
     names = [step.name for step in ran]
-    assert names[0] == "ruff check" and sorted(names[-4:]) == [
-        "pytest",
-        "pytest browser",
-        "pytest comfyui",
-        "pytest faults",
-    ]
+    slow = ["pytest", "pytest browser a-l", "pytest browser m-z", "pytest comfyui", "pytest faults"]
+    assert names[0] == "ruff check" and sorted(names[-5:]) == slow
     assert names.index("pytest") < names.index("pytest faults")
+
+
+def test_all_of_the_page_is_tested(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
+    rig_test(monkeypatch)
+    files = [file for step in ran if step.name.startswith("pytest browser") for file in step.args]
+    assert sorted(files) == sorted(f"tests/browser/{file.name}" for file in (ROOT / "tests/browser").glob("test_*.py"))
 
 
 def test_fast_leaves_out_what_is_slow(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
@@ -77,6 +80,6 @@ def test_side_by_side_each_line_says_whose_it_is(capfdbinary: pytest.CaptureFixt
 def test_the_verdict_names_what_failed_after_all_was_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Step, "run", lambda step, mark="": step.name not in ("mypy", "pytest browser"))
+    monkeypatch.setattr(Step, "run", lambda step, mark="": step.name not in ("mypy", "pytest comfyui"))
     assert rig_test(monkeypatch) == 1
-    assert "FAILED: mypy, pytest browser (" in capsys.readouterr().err
+    assert "FAILED: mypy, pytest comfyui (" in capsys.readouterr().err
