@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .account import settings
 from .account.credentials import ApiKey, find_key
@@ -40,6 +40,8 @@ from .service.pacer import Pacer
 from .threads import PATIENCE, file_work, glance, in_time, start
 from .waiting import Waiting
 from .words import Text
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -169,19 +171,17 @@ class Studio:
 
     async def check_key(self, region: str) -> KeyCheck:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""
-
-        async def check(own: Waiting) -> KeyCheck:
-            return await key_check.check(await self._client(region), own)
-
-        return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
+        return await self._check_key(region, key_check.check)
 
     async def check_key_elsewhere(self, region: str) -> dict[str, KeyCheck]:
         """Asks the other regions about it, whose hosts get the key so. Raises ConfigurationError."""
+        return await self._check_key(region, key_check.check_elsewhere)
 
-        async def check(own: Waiting) -> dict[str, KeyCheck]:
-            return await key_check.check_elsewhere(await self._client(region), own)
+    async def _check_key(self, region: str, check: Callable[[Client, Waiting], Awaitable[T]]) -> T:
+        async def work(own: Waiting) -> T:
+            return await check(await self._client(region), own)
 
-        return await self._background.attend(check, Waiting(key_check.TIMEOUTS.total))
+        return await self._background.attend(work, Waiting(key_check.TIMEOUTS.total))
 
     async def records(self, limit: int, before: int | None = None, search: str = "") -> dict[str, Any]:
         """A page of the ledger (see overview.page). Raises ConfigurationError, LedgerUnavailable."""

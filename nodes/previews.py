@@ -18,7 +18,8 @@ from comfy_execution.progress import ProgressRegistry
 from protocol import BinaryEventTypes
 from server import PromptServer
 
-from ..model_studio.runs.sheet import MOST, Sheet, jpeg
+from ..model_studio.runs.pictures import jpeg
+from ..model_studio.runs.sheet import MOST, Sheet
 from ..model_studio.threads import start
 
 EVERY = 0.5  # seconds between two sheets of a node

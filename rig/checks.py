@@ -89,8 +89,10 @@ def run_these(pytest_args: Sequence[str]) -> int:
 def run_all(fast: bool) -> int:
     """Run every step, also after one has failed, and say which did; `fast`: without the slow tests."""
     started = time.monotonic()
-    results = [(step.name, step.run()) for step in checks()]
-    results += [(fast_tests().name, fast_tests().run())] if fast else run_side_by_side(lanes())
+    in_turn = [*checks(), fast_tests()] if fast else checks()
+    results = [(step.name, step.run()) for step in in_turn]
+    if not fast:
+        results += run_side_by_side(lanes())
     failed = [name for name, passed in results if not passed]
     verdict = f"FAILED: {', '.join(failed)}" if failed else f"all passed: {', '.join(name for name, _ in results)}"
     print(f"\n{verdict} ({time.monotonic() - started:.0f} s)", file=sys.stderr if failed else sys.stdout)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 from ..errors import PictureError
 from ..ledger import DRAWN, FAILED, SUBMITTED, Entry, Ledger
 from ..runs import looking
 from ..runs.leftovers import LIFETIME
 from ..runs.looking import Found
-from ..runs.pictures import decode
+from ..runs.pictures import decode, image_of, jpeg
 from ..service import tasks
 from .recent import in_short
 from .states import CANCELED, READY, state_of, why
@@ -102,11 +98,9 @@ def thumbnail(ledger: Ledger, entry_id: int, number: int) -> bytes | None:
         pixels = decode(content, "the store").pixels
     except PictureError:
         return None
-    image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
+    image = image_of(pixels)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
+    return jpeg(image)
 
 
 def _cost(entry: Entry) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import ServiceError, TaskTimeout
+from ..errors import ModelStudioError, ServiceError, TaskTimeout
 from ..ledger import SUBMITTED, Entry
 from ..ledger.session import LedgerSession
 from ..service import tasks
@@ -64,14 +64,14 @@ class Looking:
             return Found(entry, UNANSWERED)
         if isinstance(answer, ServiceError):
             return Found(entry, UNANSWERED, answer.text)
-        if answer.state in tasks.FINAL - {tasks.UNKNOWN} and await self._wrote(entry, answer):
-            return None
         error = tasks.failure(answer, entry.task_id or "", self._client.host.region)
+        if answer.state in tasks.FINAL - {tasks.UNKNOWN} and await self._wrote(entry, answer, error):
+            return None
         has_nothing = answer.state == tasks.SUCCEEDED and not answer.drawn.links
         return Found(entry, "" if has_nothing else answer.state, error.what if error else "")
 
-    async def _wrote(self, entry: Entry, answer: TaskAnswer) -> bool:
-        """Whether the end of a task was written down.
+    async def _wrote(self, entry: Entry, answer: TaskAnswer, error: ModelStudioError | None) -> bool:
+        """Whether the end of a task was written down, with the `error` that it tells of.
 
         Not while a run works at its request, which will do so; nor of a task that was taken for a lost submission's:
         whether it is, is seen by its pictures.
@@ -83,7 +83,7 @@ class Looking:
             if not is_free or now is None or now.state != SUBMITTED:
                 return False
             record = PaidRecord(now, self._session, self._client, self._waiting)
-            if error := tasks.failure(answer, entry.task_id or "", self._client.host.region):
+            if error:
                 await record.failed(error)
             else:
                 await record.drawn(answer)

@@ -14,7 +14,7 @@ MOST = 3  # lines of a kind; of the others only how many there are
 MOST_IDS = 20
 LONGEST = 1000  # characters of a line
 LONGEST_ID = 128
-# Kinds of lines; web/page/outcome.js shows each in its own way.
+# Kinds of lines; web/page/label/outcome.js shows each in its own way.
 NOW, ERROR, DONE, LEFT, NOTE = "now", "error", "done", "left", "note"
 _SOURCES = {RESUMED: Text("resumed"), STORED: Text("from store")}
 

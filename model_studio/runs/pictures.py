@@ -74,6 +74,17 @@ def to_float(pictures: list[Picture]) -> list[npt.NDArray[np.float32]]:
     return batches
 
 
+def image_of(pixels: npt.NDArray[Any]) -> Image.Image:
+    """To look at: 8 bits, of [H, W, 3] with 8 or 16."""
+    return Image.fromarray(np.ascontiguousarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)))
+
+
+def jpeg(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
 def _open(content: bytes, kind: str) -> Image.Image:
     return Image.open(io.BytesIO(content), formats=(kind.upper(),))
 

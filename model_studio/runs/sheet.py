@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from .pictures import image_of
 
 SIDE = 512  # pixels of its longer side
 MOST = 16  # pictures on it; the newest stay
@@ -50,16 +50,7 @@ class Sheet:
         return sheet
 
 
-def jpeg(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return file.getvalue()
-
-
 def _image(pixels: npt.NDArray[Any]) -> Image.Image:
-    """8 bits, thinned out where it is very large."""
+    """Thinned out where it is very large."""
     step = max(1, max(pixels.shape) // _BOUND)
-    thin = pixels[::step, ::step]
-    if thin.dtype != np.uint8:
-        thin = (thin >> 8).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(thin))
+    return image_of(pixels[::step, ::step])

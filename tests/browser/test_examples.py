@@ -100,8 +100,6 @@ def test_an_example_is_a_form_that_runs(
     vue: bool,
 ) -> None:
     page = open_page(vue=vue, **NO_TOUR)
-    if not page.evaluate(HAS_APP_MODE):
-        pytest.skip("this page has no App mode (frontend before 1.41)")
     open_example(page, "Contact sheet of four pictures")
     fields = page.get_by_test_id("app-mode-widget-item")
     expect(fields).to_have_count(5)
@@ -118,8 +116,6 @@ def test_an_example_is_a_form_that_runs(
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 def test_the_price_is_in_each_form_that_is_opened(open_page: Callable[..., Page], vue: bool) -> None:
     page = open_page(vue=vue, **NO_TOUR)
-    if not page.evaluate(HAS_APP_MODE):
-        pytest.skip("this page has no App mode (frontend before 1.41)")
     for name, prices in {"Contact sheet": 1, "Three models": 3, "Qwen poster": 1}.items():
         (file,) = FOLDER.glob(f"{name}*.json")
         open_file(page, json.loads(file.read_text("utf-8")))

@@ -6,15 +6,15 @@
  * (frontend 1.58, classic nodes); back in the graph, the page puts them on the nodes again.
  */
 
-import { app } from "../../../scripts/app.js";
+import { rootGraph } from "./graphs.js";
+import { LABEL } from "./label.js";
 import { find } from "./question.js";
 
-const LINE = "model_studio_price";
 const EVERY = 300; // milliseconds between two looks at the form
 
 /** To be called once. */
 export function followForm() {
-  setInterval(() => document.querySelectorAll(`[data-widget-key$=":${LINE}"]`).forEach(bring), EVERY);
+  setInterval(() => document.querySelectorAll(`[data-widget-key$=":${LABEL}"]`).forEach(bring), EVERY);
 }
 
 /** @param {Element} field of the form; its key has the ids of graph and node, and the widget's name */
@@ -22,7 +22,7 @@ function bring(field) {
   const place = field.querySelector("[node-type]:empty");
   if (!place) return;
   const [, id] = /** @type {HTMLElement} */ (field).dataset.widgetKey?.split(":") ?? [];
-  const node = (app.rootGraph ?? app.graph).getNodeById(id);
-  const line = node && find(node, LINE)?.element;
+  const node = rootGraph().getNodeById(id);
+  const line = node && find(node, LABEL)?.element;
   if (line) place.append(line);
 }

@@ -3,9 +3,9 @@
  * At the bottom of a node: what its run will cost or why it will be refused, how it goes, and what came of the last one.
  */
 
-import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { make, useStyle } from "./dom.js";
+import { nodeAt } from "./graphs.js";
 import { fillOutcome, textOf } from "./label/outcome.js";
 import { applyQuote, fillPrice, limitN } from "./label/price.js";
 import { showAround } from "./label/subgraphs.js";
@@ -17,7 +17,7 @@ import { language, say } from "./words.js";
 
 const MARGIN = 4; // pixels around the line
 const GAP = 4; // pixels that the classic rendering adds below a widget of a fixed size
-const LABEL = "model_studio_price";
+export const LABEL = "model_studio_price";
 
 const EVERY = 300; // milliseconds between two looks at the nodes
 const RETRY = 5000; // milliseconds until a server that was away is asked again
@@ -66,9 +66,7 @@ export function addLabel(node) {
  * @param {Told | null} told
  */
 export function showOutcome(id, told) {
-  /** @type {Comfy.Node | null | undefined} */
-  let node;
-  for (const own of id.split(":")) node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
+  const node = nodeAt(id);
   if (!node || !find(node, LABEL)) return; // not ours, or gone
   // What will be refused is told above already, as far as it is the same.
   const isKnown = told?.refused && quotes.get(node)?.problem === textOf(told);

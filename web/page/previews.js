@@ -6,6 +6,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { pathTo, rootGraph } from "./graphs.js";
 import { find } from "./question.js";
 
 const WIDGET = "$$canvas-image-preview"; // the page's own, in which the classic rendering shows a preview
@@ -24,7 +25,7 @@ export function beginPreview(tab, id, prompt) {
   shown.set(tab, prompts);
   if (prompts.get(id) === prompt) return;
   prompts.set(id, prompt);
-  if (tab === app.extensionManager.workflow.activeWorkflow) eachOf(id, clear);
+  if (tab === app.extensionManager.workflow.activeWorkflow) pathTo(id).forEach(clear);
 }
 
 /**
@@ -35,28 +36,14 @@ export function followPreviews(tabOfRun) {
   // Called after the page's own listener, and before anything is drawn.
   api.addEventListener("b_preview_with_metadata", ({ detail: { displayNodeId, promptId, jobId } }) => {
     const tab = tabOfRun(jobId ?? promptId);
-    if (tab && tab !== app.extensionManager.workflow.activeWorkflow) eachOf(displayNodeId, forget);
+    if (tab && tab !== app.extensionManager.workflow.activeWorkflow) pathTo(displayNodeId).forEach(forget);
   });
-}
-
-/**
- * @param {string} id of a node in a run: those of the subgraphs around it and its own, as "12:5"
- * @param {(node: Comfy.Node) => void} drop called with each of them in the graph on the screen
- */
-function eachOf(id, drop) {
-  /** @type {Comfy.Node | null | undefined} */
-  let node;
-  for (const own of id.split(":")) {
-    node = (node ? node.subgraph : app.rootGraph ?? app.graph)?.getNodeById(own);
-    if (!node) return;
-    drop(node);
-  }
 }
 
 /** @param {Comfy.Node} node whose preview shall not be drawn (again) */
 function forget(node) {
   const { graph } = node;
-  const locator = graph && graph !== (app.rootGraph ?? app.graph) ? `${graph.id}:${node.id}` : `${node.id}`;
+  const locator = graph && graph !== rootGraph() ? `${graph.id}:${node.id}` : `${node.id}`;
   // The page offers packs no way to this; without it, only the classic rendering forgets.
   const store = app.extensionManager.workflow._p?._s.get("nodeOutput");
   store?.revokePreviewsByLocatorId?.(locator);

@@ -1,7 +1,7 @@
 // @ts-check
 /** What decides the price of a node's run, and whether it will be refused, read off its graph. */
 
-import { app } from "../../../scripts/app.js";
+import { rootGraph } from "./graphs.js";
 
 const LIST = "ModelStudioPromptList";
 const POLLER = "ModelStudioTaskPoller";
@@ -60,7 +60,7 @@ export function isOff(node) {
  * @param {Comfy.Node} node
  */
 export function hostsOf(node) {
-  const root = app.rootGraph ?? app.graph;
+  const root = rootGraph();
   return node.graph && node.graph !== root ? standingFor(node.graph, root) : [];
 }
 

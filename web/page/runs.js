@@ -7,6 +7,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { rootGraph } from "./graphs.js";
 import { isGoing } from "./label/outcome.js";
 import { beginPreview, followPreviews } from "./previews.js";
 import { say } from "./words.js";
@@ -38,7 +39,7 @@ let isLoading = false; // the graph on the screen is not yet that of the active 
 export function markPrompt() {
   queued.add(active());
   forget((_, outcome) => !isGoing(outcome));
-  const { extra } = app.rootGraph ?? app.graph;
+  const { extra } = rootGraph();
   extra[MARK] = markOf(active());
   // The graph becomes a prompt in this very moment; whoever looks at it later finds it unchanged.
   queueMicrotask(() => delete extra[MARK]);
@@ -56,7 +57,7 @@ export function endLoading() {
   const restore = () => {
     if (load !== loads) return; // another has begun
     // ComfyUI makes the workflow the active one after the hooks of all packs, of which some take their time.
-    if (active().activeState?.id !== (app.rootGraph ?? app.graph).id) {
+    if (active().activeState?.id !== rootGraph().id) {
       setTimeout(restore, AGAIN);
       return;
     }

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_studio.runs.sheet import GAP, MOST, SIDE, Sheet, jpeg
+from model_studio.runs.pictures import jpeg
+from model_studio.runs.sheet import GAP, MOST, SIDE, Sheet
 
 
 def plain(value: int, width: int = 1024, height: int = 1024, dtype: Any = np.uint8) -> Any:

@@ -1,8 +1,8 @@
 // @ts-check
 /** What a node tells of its run, or of a refusal before it. */
 
-import { app } from "../../../../scripts/app.js";
-import { copy, make } from "../dom.js";
+import { copyId } from "../copying.js";
+import { make } from "../dom.js";
 import { say } from "../words.js";
 
 /**
@@ -62,14 +62,8 @@ function parts(text, ids) {
 /** @param {string} id */
 function idButton(id) {
   const button = make("button", { type: "button", className: "model-studio-id", title: say("label.copy") }, id);
-  button.addEventListener("click", async () => {
-    const { toast } = app.extensionManager;
-    try {
-      await copy(id);
-      toast.add({ severity: "success", summary: say("label.copied", { id }), life: 3000 });
-    } catch {
-      toast.add({ severity: "warn", summary: say("label.not_copied"), detail: id });
-    }
-  });
+  button.addEventListener("click", () =>
+    copyId(id, { summary: say("label.copied", { id }) }, say("label.not_copied")),
+  );
   return button;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** On a node that stands for a subgraph: what the run of our nodes in it will cost, as a badge. */
 
-import { app } from "../../../../scripts/app.js";
+import { shownGraph } from "../graphs.js";
 import { hostsOf, isOff } from "../question.js";
 import { sayCost } from "./price.js";
 
@@ -28,7 +28,7 @@ export function showAround(nodes, quotes) {
       if (!isOff(host)) add(/** @type {Map<string, Cost>} */ (sums.get(host)), cost, prompts ?? 1);
     }
   }
-  for (const host of (app.canvas.graph ?? app.graph).nodes.filter((node) => node.subgraph)) {
+  for (const host of shownGraph().nodes.filter((node) => node.subgraph)) {
     const costs = [...(sums.get(host)?.values() ?? [])];
     show(host, costs.map((cost) => sayCost(cost)).join(" + "));
   }

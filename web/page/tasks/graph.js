@@ -2,6 +2,7 @@
 /** Puts a task's pictures into the graph that is open: a Task Poller, and a preview that shows what it fetches. */
 
 import { app } from "../../../../scripts/app.js";
+import { shownGraph } from "../graphs.js";
 import { bringIntoSight, freePlace, inSight } from "./place.js";
 
 /** @typedef {{task_id: string | null, region: string}} Task */
@@ -23,7 +24,7 @@ const PATIENCE = 60; // frames for it
  */
 export async function showInGraph(task) {
   const { canvas } = app;
-  const graph = canvas.graph ?? app.graph;
+  const graph = shownGraph();
   const known = graph.nodes.find((node) => isPoller(node, task));
   const preview = known && previewOf(graph, known);
   const pair = known && preview ? { poller: known, preview } : await add(graph, task, known);

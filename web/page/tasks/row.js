@@ -3,7 +3,8 @@
 
 import { app } from "../../../../scripts/app.js";
 import { api } from "../../../../scripts/api.js";
-import { copy, make } from "../dom.js";
+import { copyId } from "../copying.js";
+import { make } from "../dom.js";
 import { language, money, say } from "../words.js";
 import { showInGraph } from "./graph.js";
 import { runOnly } from "./run.js";
@@ -73,7 +74,7 @@ function foot({ task_id, region, again, seed, cost, why }) {
     made.append(make("span", { className: "muted", title }, words));
   }
   if (why && !again) made.append(make("span", { className: "model-studio-why", title: why }, why));
-  if (task_id) made.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${task_id}`, () => copyId(task_id)));
+  if (task_id) made.append(button("pi-copy", "", `${say("tasks.copy_id")}: ${task_id}`, () => copyId(task_id, { summary: say("tasks.copied"), detail: task_id }, say("tasks.not_copied"))));
   made.append(make("span", { className: "model-studio-cost" }, cost ? money(cost.amount, cost.currency) : ""));
   return made;
 }
@@ -137,15 +138,5 @@ async function intoGraph(task) {
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     app.extensionManager.toast.add({ severity: "error", summary: say("tasks.not_fetched"), detail });
-  }
-}
-
-/** @param {string} taskId */
-async function copyId(taskId) {
-  try {
-    await copy(taskId);
-    app.extensionManager.toast.add({ severity: "success", summary: say("tasks.copied"), detail: taskId, life: 3000 });
-  } catch {
-    app.extensionManager.toast.add({ severity: "warn", summary: say("tasks.not_copied"), detail: taskId });
   }
 }
