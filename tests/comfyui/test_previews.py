@@ -168,12 +168,12 @@ def test_a_list_is_shown_seldom_and_in_little(
     prompts = graph.add("ModelStudioPromptList", prompts="\n".join(f"boat {number}" for number in range(40)))
     node = graph.add("ModelStudioQwenText2Image", prompt=[prompts, 0], model="qwen-image-2.0", seed=new_seed(), **SMALL)
     graph.show(node, 1)
+    queued = time.monotonic()
     page.queue(graph)
     page.until_the_end()
+    took = time.monotonic() - queued
     assert any(said["type"] == "execution_success" for said in page.heard)
-    assert page.seen
-    for before, after in zip(page.seen, page.seen[1:-1], strict=False):  # the last comes at once, with the end
-        assert after.at - before.at > 0.3
+    assert 0 < len(page.seen) <= took / 0.5 + 2  # the first and the last come at once
     assert all(max(seen.image.size) <= 512 for seen in page.seen)
     assert all(any(looks_like(one, pixels) for pixels in served(sim)) for one in sixteen(page.seen[-1].image))
 
