@@ -10,7 +10,6 @@ import pytest
 
 from rig import checks, cli, environment
 from rig.checks import Step
-from rig.layout import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +40,10 @@ def rig_test(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_what_is_slow_comes_last(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
     assert rig_test(monkeypatch) == 0
     names = [step.name for step in ran]
-    slow = ["pytest", "pytest browser a-l", "pytest browser m-z", "pytest comfyui", "pytest faults"]
-    assert names[0] == "ruff check" and sorted(names[-5:]) == slow
-    assert names.index("pytest") < names.index("pytest faults")
-
-
-def test_all_of_the_page_is_tested(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
-    rig_test(monkeypatch)
-    files = [file for step in ran if step.name.startswith("pytest browser") for file in step.args]
-    assert sorted(files) == sorted(f"tests/browser/{file.name}" for file in (ROOT / "tests/browser").glob("test_*.py"))
+    slow = ["pytest", "pytest browser", "pytest comfyui", "pytest faults"]
+    assert names[0] == "ruff check" and sorted(names[-4:]) == slow
+    assert names.index("pytest") < names.index("pytest comfyui")
+    assert names.index("pytest faults") < names.index("pytest browser")
 
 
 def test_fast_leaves_out_what_is_slow(monkeypatch: pytest.MonkeyPatch, ran: list[Step]) -> None:
