@@ -179,6 +179,16 @@ def into_the_graph(page: Page, row: Locator, end_of_run: Callable[[Page], str]) 
     return nodes
 
 
+def sent(sim: Simulator) -> list[str]:
+    """All but the questions about tasks of other tests that never ended, which the panel asks when it is opened."""
+    created = {str(charge.task_id) for charge in sim.billed}
+    return [
+        f"{seen.method} {seen.path}"
+        for seen in sim.requests
+        if seen.method != "GET" or "/tasks/" not in seen.path or seen.path.rsplit("/", 1)[1] in created
+    ]
+
+
 def covers(one: list[float], other: list[float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
@@ -186,12 +196,15 @@ def covers(one: list[float], other: list[float]) -> bool:
 @pytest.mark.oldest_too
 @VIEWS
 def test_pictures_come_into_the_graph_for_nothing(
-    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any, end_of_run: Any, vue: bool
+    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, shot: Any, end_of_run: Any, frontend: str, vue: bool
 ) -> None:
-    """One click in a blank workflow shows them, a second one adds nothing, and one Undo takes all away."""
+    """One click in a blank workflow shows them, a second one adds nothing, and one Undo takes all away.
+
+    Where Vue nodes are new, in the oldest page, they change their size late, which can be a step of its own.
+    """
     prompt = f"a boat in {vue}"
     draw(comfy, "async", prompt)
-    asked = len(sim.requests)
+    asked = sent(sim)
     page = open_page(vue=vue)
     page.locator(".new-blank-workflow-button").click()
     page.wait_for_function("() => window.app.graph.nodes.length === 0")
@@ -216,9 +229,11 @@ def test_pictures_come_into_the_graph_for_nothing(
         pictures = f"() => window.app.nodeOutputs[{preview['id']}]?.images.length"
         assert page.evaluate(pictures) == 2
         comfy.post("/history", {"clear": True}).raise_for_status()
-    assert len(sim.requests) == asked
+    assert sent(sim) == asked
     page.locator("#graph-canvas").focus()
-    page.keyboard.press("Control+z")
+    for _ in range(2 if vue and frontend == "oldest" else 1):
+        page.keyboard.press("Control+z")
+        page.wait_for_timeout(300)
     page.wait_for_function("() => window.app.graph.nodes.length === 0")
 
 
@@ -236,7 +251,7 @@ def test_nothing_else_of_the_graph_runs_or_is_covered(
     prompt = f"a boat among others {vue}"
     draw(comfy, "async", prompt)
     comfy.post("/history", {"clear": True}).raise_for_status()
-    asked = len(sim.requests)
+    asked = sent(sim)
     page = open_page(vue=vue)
     open_graph(page, graph("async", "another boat"))
     page.evaluate(
@@ -271,7 +286,7 @@ def test_nothing_else_of_the_graph_runs_or_is_covered(
     assert page.evaluate(IN_SIGHT, poller["box"]) and page.evaluate(IN_SIGHT, preview["box"])
     (run,) = comfy.get("/history").values()
     assert set(run["prompt"][2]) == {str(node["id"]) for node in new}
-    assert len(sim.requests) == asked
+    assert sent(sim) == asked
     seed = "() => window.app.graph.nodes[0].widgets.find(({ name }) => name === 'seed').value"
     assert page.evaluate(seed) == 7
 
@@ -286,7 +301,7 @@ def test_a_refusal_of_the_server_is_told(open_page: Callable[..., Page], ledger:
     search(panel, "an odd boat")
     rows(panel).get_by_role("button", name="Into the graph").click()
     expect(page.get_by_text("The pictures could not be fetched").first).to_be_visible()
-    expect(page.get_by_text("is not a task id")).to_be_visible()
+    expect(page.get_by_text("is not a task id").first).to_be_visible()
 
 
 @pytest.mark.parametrize("is_secure", [True, False], ids=["localhost", "plain http"])
