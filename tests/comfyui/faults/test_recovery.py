@@ -170,8 +170,9 @@ def test_a_sibling_fails(comfy: ComfyUI, sim: Simulator, graph: Any, report: Any
 @pytest.mark.parametrize(
     ("timeouts", "sources"),
     [
-        ((300, 300), ["1 new", "1 new"]),  # both run, but ComfyUI gives both what the first of them put out
-        ((300, 301), [STORED, "1 new"]),
+        # Both run, but ComfyUI gives both what one of them put out.
+        ((300, 300), [["1 new", "1 new"], [STORED, STORED]]),
+        ((300, 301), [[STORED, "1 new"]]),
     ],
 )
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -183,14 +184,14 @@ def test_two_equal_nodes(
     report: Any,
     mode: str,
     timeouts: tuple[int, int],
-    sources: list[str],
+    sources: list[list[str]],
 ) -> None:
     seed = new_seed()
     both = [graph.draw(mode, seed=seed, timeout=timeout) for timeout in timeouts]
     run = comfy.run(graph)
     texts = sorted(shown.text(run) for shown in both)
     report(f"two equal nodes with time-outs {timeouts}, {mode}", (" and ".join(texts), _billed(sim)))
-    assert texts == sources
+    assert texts in sources
     assert (_created(sim), _billed(sim)) == (1, 1)
     one, other = (run.images(shown.save)[0] for shown in both)
     assert _pixels(one) == _pixels(other)
