@@ -159,7 +159,8 @@ def image_outputs() -> list[io.Output]:
         output(
             io.Mask,
             "mask",
-            "What is transparent in the pictures, as batches [B,H,W] like theirs: 1 where it is, 0 all over for opaque ones.",
+            "What is transparent in the pictures, as batches [B,H,W] like theirs: 1 where it is, 0 all over for opaque "
+            "ones.",
             is_list=True,
         ),
     ]

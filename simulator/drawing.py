@@ -49,7 +49,7 @@ class Drawing:
 
     @property
     def is_cut_out(self) -> bool:
-        """No field asks for alpha but the wording of the prompt (Qwen-Image-2.1's README; seen at the API by a client)."""
+        """No field asks for alpha, but the wording (Qwen-Image-2.1's README; at the API seen by a client)."""
         return self.model.startswith("qwen-image-2.1") and bool(_CUT_OUT.search(self.prompt))
 
 

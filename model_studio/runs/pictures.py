@@ -21,8 +21,8 @@ MAX_PIXELS = 2 * 4096 * 4096
 _OPENED = ("PNG", "JPEG", "WebP", "AVIF")
 
 
-# What is taken off a mask's value, a tenth of float32's steps around 1: ComfyUI's SaveImage cuts off below the point, and
-# of the 256 values of alpha 95 would come back one lower from 1 - (1 - a / 255).
+# What is taken off a mask's value, a few of float32's steps: ComfyUI's SaveImage cuts off behind the point, and of the
+# 256 values of alpha 95 would come back one lower from 1 - (1 - a / 255).
 _UP = 2e-7
 _SQUARE = 16  # pixels of the ground that shows where a picture is transparent
 
@@ -55,8 +55,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures of one size. `images` [B, H, W, 3] and `mask` [B, H, W], float32 0…1; a mask is 1 where it is transparent,
-    as LoadImage of ComfyUI has it.
+    """Pictures of one size. `images` [B, H, W, 3] and `mask` [B, H, W], float32 0…1.
+
+    A mask is 1 where it is transparent, as ComfyUI's LoadImage has it.
     """
 
     images: Floats
