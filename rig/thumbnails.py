@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from model_studio.runs.pictures import decode
 
+from . import frontend
 from .comfyui import ComfyUI
 from .layout import ROOT, RigError
 from .progress import say
@@ -35,7 +36,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 def main() -> None:
     """Run every example and write its thumbnail; then the overview of them all."""
     thumbnails = []
-    with servers() as comfy:
+    with servers(*frontend.arguments()) as comfy:
         for file in sorted(FOLDER.glob("*.json")):
             say(file.stem)
             pictures = [shown(path) for path in results(comfy, json.loads(file.read_text("utf-8")))]
