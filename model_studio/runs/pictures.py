@@ -24,7 +24,7 @@ _OPENED = ("PNG", "JPEG", "WebP", "AVIF")
 # What is taken off a mask's value, a few of float32's steps: ComfyUI's SaveImage cuts off behind the point, and of the
 # 256 values of alpha 95 would come back one lower from 1 - (1 - a / 255).
 _UP = 2e-7
-_SQUARE = 16  # pixels of the ground that shows where a picture is transparent
+_SQUARES = 32  # along the shorter side of the ground that shows where a picture is transparent
 
 Pixels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -123,8 +123,9 @@ _MASKS = _mask_values()
 
 
 def _on_squares(pixels: Pixels, alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    side = max(min(alpha.shape) // _SQUARES, 1)
     rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
-    ground = np.where((rows // _SQUARE + columns // _SQUARE) % 2, 204, 255)[:, :, None]
+    ground = np.where((rows // side + columns // side) % 2, 204, 255)[:, :, None]
     share = alpha[:, :, None] / np.float32(255)
     laid: npt.NDArray[np.uint8] = np.rint(pixels * share + ground * (1 - share)).astype(np.uint8)
     return laid
