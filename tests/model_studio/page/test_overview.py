@@ -227,7 +227,7 @@ def test_what_is_transparent_is_seen_on_squares(ledger: Ledger) -> None:
     image = thumbnail(ledger, picture(mode="RGBA", color=(0, 0, 0, 0)))
     assert image
     grey = np.asarray(image.convert("L")).astype(int)
-    assert grey.min() > 190 and (grey < 215).mean() > 0.3 and (grey > 240).mean() > 0.3
+    assert grey.min() > 180 and (grey < 225).mean() > 0.3 and (grey > 235).mean() > 0.3
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", picture()[:-20], picture()[:60] + b"\0" * 99 + picture()[60:]])
