@@ -13,7 +13,7 @@ import numpy.typing as npt
 import requests
 from requests.adapters import HTTPAdapter
 
-from model_studio.runs.pictures import decode, to_float
+from model_studio.runs.pictures import decode, to_batches
 
 GRID = 3  # seconds between two questions about a task in its first 30 s (specification)
 _TIMES, _TIMES_TOGETHER = 15, 3
@@ -79,5 +79,5 @@ def _download(session: requests.Session, link: str) -> bytes:
 
 
 def _decode(content: bytes) -> npt.NDArray[np.float32]:
-    (batch,) = to_float([decode(content, "the simulator")])
-    return batch
+    (batch,) = to_batches([decode(content, "the simulator")])
+    return batch.images

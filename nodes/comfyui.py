@@ -21,7 +21,7 @@ from ..comfyui.revisions import Place, Revisions
 from ..comfyui.shutdown import end_politely
 from ..model_studio.errors import ModelStudioError
 from ..model_studio.runs.outcomes import Outcome, Pictures
-from ..model_studio.runs.pictures import to_float
+from ..model_studio.runs.pictures import to_batches
 from ..model_studio.studio import Result
 from ..model_studio.threads import start
 from ..model_studio.waiting import Interrupted, Origin, Waiting
@@ -95,13 +95,15 @@ def finish(node: type[io.ComfyNode], info: dict[str, Any], outcome: Outcome) -> 
 
 
 async def image_output(node: type[io.ComfyNode], result: Result) -> io.NodeOutput:
-    """Outputs `images` (a list: one batch [B,H,W,3] float32 0…1 for each size), `used_prompt`, `info`."""
+    """Outputs `images`, `used_prompt`, `info`, `mask` (see inputs.image_outputs)."""
     _revisions.failed(result.failed_tasks)
     if not result.is_final and (place := _place()):
         _revisions.not_final(place)
-    arrays, _ = await asyncio.gather(asyncio.wrap_future(start(to_float, result.pictures)), board.show_all())
+    batches, _ = await asyncio.gather(asyncio.wrap_future(start(to_batches, result.pictures)), board.show_all())
     info = finish(node, result.info, Outcome(drawn=_drawn(result), notes=result.info["notes"]))
-    return io.NodeOutput([torch.from_numpy(array) for array in arrays], result.used_prompt, info)
+    images = [torch.from_numpy(batch.images) for batch in batches]
+    masks = [torch.from_numpy(batch.mask) for batch in batches]
+    return io.NodeOutput(images, result.used_prompt, info, masks)
 
 
 def _drawn(result: Result) -> Pictures:

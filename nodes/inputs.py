@@ -156,6 +156,13 @@ def image_outputs() -> list[io.Output]:
             "info",
             "JSON: model, region, request and task id, size, seed, image count, source, cost, times, notes.",
         ),
+        output(
+            io.Mask,
+            "mask",
+            "What is transparent in the pictures, as batches [B,H,W] like theirs: 1 where it is, 0 all over for opaque "
+            "ones.",
+            is_list=True,
+        ),
     ]
 
 

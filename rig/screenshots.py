@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from . import frontend
 from .browser import HELP, READY, find_browser
 from .comfyui import ComfyUI
 from .fonts import browser_environment
@@ -119,7 +120,7 @@ def take_pictures(node_ids: list[str]) -> None:
     program = find_browser()
     if program is None:
         raise RigError(HELP)
-    with servers() as comfy, sync_playwright() as playwright:
+    with servers(*frontend.arguments()) as comfy, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, env=browser_environment())
         for language in LANGUAGES:
             comfy.post("/settings", SETTINGS | {"Comfy.Locale": language}).raise_for_status()

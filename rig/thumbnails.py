@@ -13,6 +13,9 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
+from model_studio.runs.pictures import decode
+
+from . import frontend
 from .comfyui import ComfyUI
 from .layout import ROOT, RigError
 from .progress import say
@@ -24,7 +27,7 @@ FOLDER = ROOT / "example_workflows"
 OVERVIEW = ROOT / "docs" / "examples.jpg"
 SIDE = 640  # pixels of a thumbnail; a square fills the cards of the page's template browser
 MARGIN, GAP = 24, 12
-TILE, COLUMNS = 340, 4  # of the overview
+TILE, COLUMNS = 340, 3  # of the overview
 SPACE = 8  # pixels between the pictures of a sheet
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -33,13 +36,18 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 def main() -> None:
     """Run every example and write its thumbnail; then the overview of them all."""
     thumbnails = []
-    with servers() as comfy:
+    with servers(*frontend.arguments()) as comfy:
         for file in sorted(FOLDER.glob("*.json")):
             say(file.stem)
-            pictures = [Image.open(path) for path in results(comfy, json.loads(file.read_text("utf-8")))]
+            pictures = [shown(path) for path in results(comfy, json.loads(file.read_text("utf-8")))]
             thumbnails.append(compose(pictures))
             thumbnails[-1].save(file.with_suffix(".jpg"), quality=86, optimize=True)
     sheet(thumbnails, (TILE, TILE), COLUMNS).save(OVERVIEW, quality=86, optimize=True)
+
+
+def shown(file: Path) -> Image.Image:
+    """A saved picture; what is transparent in it, on squares."""
+    return Image.fromarray(decode(file.read_bytes(), file.name).shown)
 
 
 def results(comfy: ComfyUI, workflow: Mapping[str, Any]) -> list[Path]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 import math
 import random
+import re
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from .fonts import Font, font
 
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 # Sky above, sky below, far hills, near hills.
 PALETTES: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
@@ -30,6 +32,7 @@ PALETTES: tuple[tuple[Colour, Colour, Colour, Colour], ...] = (
 CANVAS = 1024  # pixels of the long side while shapes are drawn; enlarging them afterwards smooths their edges
 
 LONGEST_WORD = 16  # characters that fit on a line whatever the size
+_CUT_OUT = re.compile(r"transparent (background|ground)|透明背景|alpha channel", re.IGNORECASE)
 SHOWN = 1200  # characters of the prompt that can be on the card
 
 
@@ -43,6 +46,11 @@ class Drawing:
     width: int
     height: int
     watermark: str = ""
+
+    @property
+    def is_cut_out(self) -> bool:
+        """No field asks for alpha, but the wording (Qwen-Image-2.1's README; at the API seen by a client)."""
+        return self.model.startswith("qwen-image-2.1") and bool(_CUT_OUT.search(self.prompt))
 
 
 def png(drawing: Drawing) -> bytes:
@@ -60,7 +68,7 @@ def encode(image: Image.Image, form: str = "PNG") -> bytes:
 
 
 def paint(drawing: Drawing) -> Image.Image:
-    """An RGB image."""
+    """An RGB image; an RGBA one with a soft edge where the prompt has a transparent ground drawn."""
     scale = CANVAS / max(drawing.width, drawing.height, CANVAS)
     width, height = max(1, round(drawing.width * scale)), max(1, round(drawing.height * scale))
     dice = random.Random(f"{drawing.model}\n{drawing.prompt}\n{drawing.seed}")
@@ -68,9 +76,22 @@ def paint(drawing: Drawing) -> Image.Image:
     if scene.size != (drawing.width, drawing.height):
         scene = scene.resize((drawing.width, drawing.height), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(scene, "RGBA")
-    _label(pen, drawing)
+    simulated = _label(pen, drawing)
     _prompt(pen, drawing)
+    if drawing.is_cut_out:
+        scene.putalpha(_sticker(scene.size, simulated))
     return scene
+
+
+def _sticker(size: tuple[int, int], simulated: Box) -> Image.Image:
+    """The alpha of a rounded sheet whose edge fades over some pixels, and of the word that says what it is."""
+    margin = min(size) // 12
+    alpha = Image.new("L", size)
+    sheet = (margin, margin, size[0] - margin, size[1] - margin)
+    ImageDraw.Draw(alpha).rounded_rectangle(sheet, radius=2 * margin, fill=255)
+    alpha = alpha.filter(ImageFilter.GaussianBlur(max(1, margin // 8)))
+    ImageDraw.Draw(alpha).rectangle(simulated, fill=255)
+    return alpha
 
 
 def _landscape(dice: random.Random, width: int, height: int) -> Image.Image:
@@ -112,15 +133,17 @@ def _disc(pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: t
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def _label(pen: ImageDraw.ImageDraw, drawing: Drawing) -> None:
-    """SIMULATED above left; what it is below left; the watermark below right, where the service puts it."""
+def _label(pen: ImageDraw.ImageDraw, drawing: Drawing) -> Box:
+    """SIMULATED above left, in the box that is returned; what it is below left; the watermark below right, where the
+    service puts it.
+    """
     unit = min(drawing.width, drawing.height)
     margin = unit // 40
     small, large = font(max(10, unit // 50)), font(max(12, unit // 24))
     left, top, right, bottom = pen.textbbox((margin * 2, margin * 2), "SIMULATED", font=large)
-    box = (left - margin, top - margin // 2, right + margin, bottom + margin // 2)
     # Whole pixels: the parts of the shape would overlap, and the see-through colour show where they do.
-    pen.rounded_rectangle([round(side) for side in box], radius=margin // 2, fill=(0, 0, 0, 150))
+    box = (round(left - margin), round(top - margin // 2), round(right + margin), round(bottom + margin // 2))
+    pen.rounded_rectangle(box, radius=margin // 2, fill=(0, 0, 0, 150))
     pen.text((margin * 2, margin * 2), "SIMULATED", font=large, fill=(255, 255, 255, 255))
     facts = f"{drawing.model} · {drawing.width}*{drawing.height} · seed {drawing.seed}"
     foot = drawing.height - margin
@@ -128,6 +151,7 @@ def _label(pen: ImageDraw.ImageDraw, drawing: Drawing) -> None:
     if drawing.watermark:
         corner = (drawing.width - margin, foot)
         pen.text(corner, drawing.watermark, font=small, anchor="rs", fill=(255, 255, 255, 230))
+    return box
 
 
 def _prompt(pen: ImageDraw.ImageDraw, drawing: Drawing) -> None:

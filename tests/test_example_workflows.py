@@ -77,6 +77,13 @@ CORE: dict[str, Any] = {
         "output_is_list": [False],
         "output_name": ["IMAGE"],
     },
+    "JoinImageWithAlpha": {
+        "display_name": "Join Image with Alpha",
+        "input": {"required": {"image": ["IMAGE"], "alpha": ["MASK"]}},
+        "output": ["IMAGE"],
+        "output_is_list": [False],
+        "output_name": ["IMAGE"],
+    },
     "PreviewAny": {
         "display_name": "Preview as Text",
         "input": {"required": {"source": ["*", {}]}},

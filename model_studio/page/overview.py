@@ -95,7 +95,7 @@ def thumbnail(ledger: Ledger, entry_id: int, number: int) -> bytes | None:
     if content is None:
         return None
     try:
-        pixels = decode(content, "the store").pixels
+        pixels = decode(content, "the store").shown
     except PictureError:
         return None
     image = image_of(pixels)

@@ -21,25 +21,54 @@ MAX_PIXELS = 2 * 4096 * 4096
 _OPENED = ("PNG", "JPEG", "WebP", "AVIF")
 
 
+# What is taken off a mask's value, a few of float32's steps: ComfyUI's SaveImage cuts off behind the point, and of the
+# 256 values of alpha 95 would come back one lower from 1 - (1 - a / 255).
+_UP = 2e-7
+_SQUARES = 32  # along the shorter side of the ground that shows where a picture is transparent
+
+Pixels = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: [H, W, 3] RGB, uint8 or (for a 16-bit file) uint16. `note`: what a user should know of it."""
+    """A decoded picture: [H, W, 3] RGB, uint8 or (for a 16-bit file) uint16.
 
-    pixels: npt.NDArray[Any]
+    alpha  [H, W], uint8: 255 where it is opaque; None where all of it is
+    note   what a user should know of it
+    """
+
+    pixels: Pixels
     note: Text | Literal[""] = ""
+    alpha: npt.NDArray[np.uint8] | None = None
 
     @property
     def size(self) -> str:
         height, width, _ = self.pixels.shape
         return f"{width}*{height}"
 
+    @property
+    def shown(self) -> Pixels:
+        """The pixels to look at: on a chequered ground where there is alpha."""
+        return self.pixels if self.alpha is None else _on_squares(self.pixels, self.alpha)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures of one size. `images` [B, H, W, 3] and `mask` [B, H, W], float32 0…1.
+
+    A mask is 1 where it is transparent, as ComfyUI's LoadImage has it.
+    """
+
+    images: Floats
+    mask: Floats
+
 
 def decode(content: bytes, host: str) -> Picture:
     """PNG, JPEG, WebP or AVIF bytes as RGB. The kind is read from the bytes, whatever the link or the header says.
 
-    Grey and palette become RGB; 16-bit grey keeps its 16 bits; CMYK is converted; alpha that hides nothing is dropped,
-    other alpha is laid over white. `host` is for the error text. Raises PictureBroken, PictureUnreadable,
-    PictureRefused.
+    Grey and palette become RGB; 16-bit grey keeps its 16 bits; CMYK is converted; alpha that hides nothing is dropped.
+    `host` is for the error text. Raises PictureBroken, PictureUnreadable, PictureRefused.
     """
     kind = _checked_kind(content, host)
     try:
@@ -59,19 +88,47 @@ def decode(content: bytes, host: str) -> Picture:
         raise _broken(host, Text("it cannot be decoded ({kind})", kind=type(error).__name__)) from None
 
 
-def to_float(pictures: list[Picture]) -> list[npt.NDArray[np.float32]]:
-    """Batches [B, H, W, 3] float32 in 0…1, one for each size, in order of first appearance."""
+def to_batches(pictures: list[Picture]) -> list[Batch]:
+    """One for each size, in order of first appearance."""
     by_size: dict[tuple[int, ...], list[Picture]] = {}
     for picture in pictures:
         by_size.setdefault(picture.pixels.shape, []).append(picture)
-    batches = []
-    for shape, same in by_size.items():
-        batch = np.empty((len(same), *shape), dtype=np.float32)
-        for out, picture in zip(batch, same, strict=True):
-            # True division: multiplying with a rounded 1/255 would not give every value back when saved.
-            np.divide(picture.pixels, np.float32(np.iinfo(picture.pixels.dtype).max), out=out, dtype=np.float32)
-        batches.append(batch)
-    return batches
+    return [Batch(_to_images(same), _to_mask(same)) for same in by_size.values()]
+
+
+def _to_images(same: list[Picture]) -> Floats:
+    images = np.empty((len(same), *same[0].pixels.shape), dtype=np.float32)
+    for out, picture in zip(images, same, strict=True):
+        # True division: multiplying with a rounded 1/255 would not give every value back when saved.
+        np.divide(picture.pixels, np.float32(np.iinfo(picture.pixels.dtype).max), out=out, dtype=np.float32)
+    return images
+
+
+def _to_mask(same: list[Picture]) -> Floats:
+    mask = np.zeros((len(same), *same[0].pixels.shape[:2]), dtype=np.float32)
+    for out, picture in zip(mask, same, strict=True):
+        if picture.alpha is not None:
+            out[:] = _MASKS[picture.alpha]
+    return mask
+
+
+def _mask_values() -> Floats:
+    """Of each alpha, so that 255 * (1 - mask) is not below it."""
+    values: Floats = np.clip(1 - np.arange(256) / 255 - _UP, 0, 1).astype(np.float32)
+    values[0] = 1
+    return values
+
+
+_MASKS = _mask_values()
+
+
+def _on_squares(pixels: Pixels, alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    side = max(min(alpha.shape) // _SQUARES, 1)
+    rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
+    ground = np.where((rows // side + columns // side) % 2, 204, 255)[:, :, None]
+    share = alpha[:, :, None] / np.float32(255)
+    laid: npt.NDArray[np.uint8] = np.rint(pixels * share + ground * (1 - share)).astype(np.uint8)
+    return laid
 
 
 def image_of(pixels: npt.NDArray[Any]) -> Image.Image:
@@ -126,11 +183,10 @@ def _to_rgb(image: Image.Image) -> Picture:
         grey = np.asarray(image).astype(np.uint16)
         return Picture(np.repeat(grey[:, :, None], 3, axis=2))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema() != (255, 255):
-            white = Image.new("RGBA", image.size, "white")
-            rgb = Image.alpha_composite(white, image).convert("RGB")
-            return Picture(np.asarray(rgb), Text("A picture has transparent parts; they were laid over white."))
+        rgba = np.asarray(image.convert("RGBA"))
+        if rgba[:, :, 3].min() < 255:
+            note = Text("A picture has transparent parts: to keep them, link images and mask to Join Image with Alpha.")
+            return Picture(rgba[:, :, :3], note, rgba[:, :, 3])
     return Picture(np.asarray(image.convert("RGB")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,15 @@ def test_the_same_again() -> None:
 def test_the_next_seed_is_clearly_another_picture(seed: int) -> None:
     difference = np.asarray(ImageChops.difference(paint(boat(seed)), paint(boat(seed + 1))))
     assert (difference.max(axis=2) > 8).mean() > 0.25
+
+
+@pytest.mark.parametrize("prompt", ["a fox on a transparent background", "狐狸贴纸，透明背景"])
+def test_the_wording_asks_for_alpha(prompt: str) -> None:
+    fox = Drawing("qwen-image-2.1-pro", prompt, 1, 512, 512)
+    image = Image.open(io.BytesIO(png(fox)))
+    alpha = np.asarray(image.getchannel("A"))
+    assert (alpha.min(), alpha.max()) == (0, 255) and len(np.unique(alpha)) > 20  # its edge is soft
+    assert paint(replace(fox, model="wan2.6-t2i")).mode == paint(replace(fox, prompt="a fox")).mode == "RGB"
 
 
 def test_another_prompt_is_another_picture() -> None:

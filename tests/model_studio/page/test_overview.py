@@ -215,13 +215,19 @@ def thumbnail(ledger: Ledger, content: bytes) -> Image.Image | None:
         (picture((100, 50), "WEBP"), (100, 50), (200, 100, 50)),
         (picture((2000, 1)), (192, 1), (200, 100, 50)),
         (picture(mode="I;16", color=0x8001), (192, 96), (128, 128, 128)),
-        (picture(mode="RGBA", color=(0, 0, 0, 0)), (192, 96), (255, 255, 255)),
     ],
 )
 def test_a_thumbnail_is_a_small_jpeg(ledger: Ledger, content: bytes, size: Any, color: Any) -> None:
     image = thumbnail(ledger, content)
     assert image and (image.format, image.size) == ("JPEG", size)
     assert (abs(np.asarray(image).astype(int) - color) <= 6).all()
+
+
+def test_what_is_transparent_is_seen_on_squares(ledger: Ledger) -> None:
+    image = thumbnail(ledger, picture(mode="RGBA", color=(0, 0, 0, 0)))
+    assert image
+    grey = np.asarray(image.convert("L")).astype(int)
+    assert grey.min() > 180 and (grey < 225).mean() > 0.3 and (grey > 235).mean() > 0.3
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", picture()[:-20], picture()[:60] + b"\0" * 99 + picture()[60:]])

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from model_studio.errors import PictureBroken, PictureRefused, PictureUnreadable
 from model_studio.kinds import kind_of
-from model_studio.runs.pictures import MAX_PIXELS, Picture, decode, to_float
+from model_studio.runs.pictures import MAX_PIXELS, Picture, decode, to_batches
 
 HOST = "pictures.example"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -74,7 +74,7 @@ class TestDecode:
         picture = decode(saved(Image.fromarray(values), "PNG"), HOST)
         assert picture.pixels.dtype == np.uint16
         assert (picture.pixels[:, :, 0] == values).all() and (picture.pixels[:, :, 2] == values).all()
-        assert to_float([picture])[0].max() == pytest.approx(values.max() / 65535)
+        assert to_batches([picture])[0].images.max() == pytest.approx(values.max() / 65535)
 
     def test_sixteen_bit_colour_is_scaled_not_clipped(self) -> None:
         values = np.random.default_rng(7).integers(0, 65536, (30, 40, 3), dtype=np.uint16)
@@ -88,19 +88,28 @@ class TestDecode:
         assert (picture.pixels == np.asarray(image)).all() and picture.note == ""
 
     @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-    def test_transparent_parts_are_laid_over_white_and_told(self, mode: str) -> None:
+    def test_alpha_is_kept_beside_the_untouched_colours_and_told(self, mode: str) -> None:
         image = Image.new("RGBA", (2, 1), (10, 10, 10, 255))
-        image.putpixel((1, 0), (200, 200, 200, 0))
+        image.putpixel((1, 0), (200, 200, 200, 7))
         picture = decode(saved(image.convert(mode), "PNG"), HOST)
-        assert picture.pixels.tolist() == [[[10, 10, 10], [255, 255, 255]]]
-        assert "transparent" in picture.note
+        assert picture.pixels.tolist() == [[[10, 10, 10], [200, 200, 200]]]
+        assert picture.alpha is not None and picture.alpha.tolist() == [[255, 7]]
+        assert "transparent" in picture.note and "Join Image with Alpha" in picture.note
+
+    @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+    def test_alpha_of_other_kinds(self, kind: str) -> None:
+        image = Image.new("RGBA", (64, 64), (200, 100, 50, 0))
+        image.paste((200, 100, 50, 255), (0, 0, 32, 64))
+        alpha = decode(saved(image, kind), HOST).alpha
+        assert alpha is not None and alpha[:, :30].min() > 250 and alpha[:, 34:].max() < 5
 
     def test_transparent_palette_entry(self) -> None:
         image = Image.new("P", (2, 1))
         image.putpalette([10, 20, 30, 40, 50, 60])
         image.putpixel((1, 0), 1)
         picture = decode(saved(image, "PNG", transparency=1), HOST)
-        assert picture.pixels.tolist() == [[[10, 20, 30], [255, 255, 255]]]
+        assert picture.pixels.tolist() == [[[10, 20, 30], [40, 50, 60]]]
+        assert picture.alpha is not None and picture.alpha.tolist() == [[255, 0]]
 
     def test_cmyk_jpeg(self) -> None:
         content = saved(Image.new("CMYK", (40, 30), (0, 0, 0, 0)), "JPEG")
@@ -245,16 +254,45 @@ def png(values: np.ndarray[Any, np.dtype[np.uint16]]) -> bytes:
 def test_every_8_bit_value_survives_saving() -> None:
     """ComfyUI saves with 255 * x cut down to an integer."""
     every = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
-    (batch,) = to_float([Picture(every)])
-    assert batch.dtype == np.float32 and batch.shape == (1, 16, 16, 3) and batch.flags.c_contiguous
-    assert (np.clip(255.0 * batch[0], 0, 255).astype(np.uint8) == every).all()
+    (batch,) = to_batches([Picture(every)])
+    images = batch.images
+    assert images.dtype == np.float32 and images.shape == (1, 16, 16, 3) and images.flags.c_contiguous
+    assert (np.clip(255.0 * images[0], 0, 255).astype(np.uint8) == every).all()
+
+
+def test_every_alpha_survives_joining_and_saving() -> None:
+    """ComfyUI's JoinImageWithAlpha takes 1 - mask."""
+    alpha = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    (batch,) = to_batches([Picture(np.zeros((16, 16, 3), np.uint8), alpha=alpha)])
+    mask = batch.mask
+    assert mask.dtype == np.float32 and mask.shape == (1, 16, 16) and mask.flags.c_contiguous
+    assert (mask.max(), mask.min()) == (1, 0)
+    assert (np.clip(255.0 * (np.float32(1) - mask[0]), 0, 255).astype(np.uint8) == alpha).all()
 
 
 def test_one_batch_for_each_size_in_order() -> None:
     def picture(width: int, value: int) -> Picture:
         return Picture(np.full((2, width, 3), value, dtype=np.uint8))
 
-    batches = to_float([picture(4, 0), picture(5, 51), picture(4, 255)])
-    assert [batch.shape for batch in batches] == [(2, 2, 4, 3), (1, 2, 5, 3)]
-    assert [float(image.max()) for image in batches[0]] == [0.0, 1.0]
-    assert float(batches[1].max()) == pytest.approx(0.2)
+    batches = to_batches([picture(4, 0), picture(5, 51), picture(4, 255)])
+    assert [batch.images.shape for batch in batches] == [(2, 2, 4, 3), (1, 2, 5, 3)]
+    assert [batch.mask.shape for batch in batches] == [(2, 2, 4), (1, 2, 5)]
+    assert [float(image.max()) for image in batches[0].images] == [0.0, 1.0]
+    assert float(batches[1].images.max()) == pytest.approx(0.2)
+    assert not any(batch.mask.any() for batch in batches)
+
+
+def test_only_the_transparent_of_a_batch_have_a_mask() -> None:
+    opaque = Picture(np.zeros((2, 4, 3), np.uint8))
+    clear = Picture(np.zeros((2, 4, 3), np.uint8), alpha=np.zeros((2, 4), np.uint8))
+    (batch,) = to_batches([opaque, clear])
+    assert [mask.tolist() for mask in batch.mask] == [[[0] * 4] * 2, [[1] * 4] * 2]
+
+
+def test_what_is_transparent_is_shown_on_squares() -> None:
+    black = np.zeros((64, 64, 3), np.uint8)
+    shown = Picture(black, alpha=np.zeros((64, 64), np.uint8)).shown
+    assert {tuple(pixel) for pixel in shown.reshape(-1, 3)} == {(255,) * 3, (204,) * 3}
+    half = Picture(black, alpha=np.full((64, 64), 128, np.uint8)).shown
+    assert half.dtype == np.uint8 and half.min() == 102 and half.max() == 127
+    assert Picture(black).shown is black
