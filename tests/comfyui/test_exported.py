@@ -31,7 +31,7 @@ def call(name, **inputs):
     except Exception as error:
         told = [type(error).__name__, str(error)]
     else:
-        told = [list(result[0][0].shape) if name != "SubmitText2Image" else "", *result[1:]]
+        told = [list(result[0][0].shape) if name != "SubmitText2Image" else "", *result[1:3]]
         return result
     finally:
         print("told", json.dumps(told))
