@@ -13,7 +13,10 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/model_studio"
 _PRIVATE = (keys, records)
-_OPEN = (language, quotes)  # nothing in them is secret, and every node of the page needs them
+_OPEN = (
+    language,
+    quotes,
+)  # every node of the page needs them: they tell nothing private to a page that could be anybody's
 
 
 def register() -> None:

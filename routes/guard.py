@@ -28,6 +28,7 @@ _OTHER_ORIGIN = Text(
 # Names that cannot be registered: those without a dot, and what standards keep for this machine and home networks.
 _LOCAL_DOMAINS = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
 _PORTS = {"http": 80, "https": 443}
+_ODD = frozenset("@\\/?#")  # in no Host header of a browser, and read in more than one way
 
 
 def guarded(handler: Handler, *, private: bool) -> Handler:
@@ -80,6 +81,8 @@ def refusal(request: web.Request, private: bool) -> Text | None:
     if site := request.headers.get("Sec-Fetch-Site"):
         return None if site == "same-origin" or (site == "none" and request.method == "GET") else _FOREIGN
     origin, host = request.headers.get("Origin"), request.host
+    if _ODD & set(host):
+        return _FOREIGN
     if origin is not None and not _is_origin_of(origin, host, at_usual_port=_listens_at(request) in _PORTS.values()):
         return _OTHER_ORIGIN
     if private and not _is_local(host):
@@ -89,6 +92,11 @@ def refusal(request: web.Request, private: bool) -> Text | None:
             host=host,
         )
     return None
+
+
+def tells_private(request: web.Request) -> bool:
+    """Whether an answer to it may hold what is the user's own."""
+    return refusal(request, private=True) is None
 
 
 def _listens_at(request: web.Request) -> int:

@@ -136,10 +136,13 @@ def shot(frontend: str) -> Callable[[Page, str], Path]:
 
 
 def forget_runs(comfy: ComfyUI) -> None:
-    """What ran before runs again.
+    """What ran before runs again, and nothing goes on that a test left when it failed.
 
-    ComfyUI looks for this wish after a run; while it tidies up after one, as it does at odd times, it hears of none.
+    ComfyUI looks for the first wish after a run; while it tidies up after one, as it does at odd times, it hears of
+    none.
     """
+    comfy.post("/queue", {"clear": True}).raise_for_status()
+    comfy.interrupt()
     comfy.post("/free", {"free_memory": True}).raise_for_status()
     run = comfy.run({"1": {"class_type": "PreviewAny", "inputs": {"source": "a run"}}})
     assert run.status == "success", run.error or run.refusal
@@ -224,13 +227,13 @@ def add_node() -> Callable[[Page, str, str], None]:
 
 
 @pytest.fixture
-def open_graph() -> Callable[[Page, Mapping[str, Any]], None]:
+def open_graph() -> Callable[..., None]:
     """Opens a graph in API format as a file, into a workflow of its own."""
 
-    def open_graph(page: Page, graph: Mapping[str, Any]) -> None:
+    def open_graph(page: Page, graph: Mapping[str, Any], name: str = "graph") -> None:
         content = json.dumps(graph).encode()
         page.locator("#comfy-file-input").set_input_files(
-            {"name": "graph.json", "mimeType": "application/json", "buffer": content}
+            {"name": f"{name}.json", "mimeType": "application/json", "buffer": content}
         )
         page.wait_for_function("(count) => window.app.graph.nodes.length === count", arg=len(graph))
 

@@ -319,6 +319,28 @@ def test_a_subgraph_shows_the_price_of_what_is_in_it(
     page.wait_for_function(f"() => !String(({BADGES})()).includes('CNY')")
 
 
+def test_subgraphs_in_subgraphs_are_counted_as_often_as_they_run(open_page: Callable[..., Page]) -> None:
+    """Also where a stranger's workflow nests them so deeply that a look at each place of a node would take minutes."""
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    add(page, "QwenText2Image", model="qwen-image-2.0")
+    expect(label(page)).to_contain_text("CNY 0.20")
+    page.evaluate(
+        """() => {
+          const { graph } = app;
+          for (let depth = 0; depth < 7; depth++) {
+            const { node } = graph.convertToSubgraph(new Set(graph.nodes));
+            for (let copy = 1; copy < 4; copy++) graph.add(LiteGraph.createNode(node.type));
+          }
+        }"""
+    )
+    page.wait_for_function(f"() => String(({BADGES})()).includes('CNY')")
+    # At least, as the page lets the prompt be linked outside, to a list for instance.
+    assert badges(page) == [f"at least CNY\u00a0{0.20 * 4**6:.2f}"] * 4
+    page.evaluate("() => { app.graph.nodes[0].mode = 4 }")
+    page.wait_for_function(f"() => String(({BADGES})()).split('CNY').length === 4")
+
+
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "vue"])
 @pytest.mark.parametrize("palette", ["dark", "light"])
 def test_every_text_can_be_read(

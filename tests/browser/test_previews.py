@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from rig.browser import READY
 from rig.comfyui import ComfyUI
 from simulator import Simulator
+from tests.browser.tabs import TABS, switch
 
-OpenGraph = Callable[[Page, Mapping[str, Any]], None]
+OpenGraph = Callable[..., None]
 # Whether node 1 of the graph on the screen shows a preview, in the classic rendering or in Vue.
 SHOWS = """() => {
   const vue = document.querySelector('[data-node-id="1"]');
@@ -91,3 +93,34 @@ def test_a_picture_lands_on_no_node_of_another_workflow(
     seen = page.evaluate("() => window.seen")
     assert seen and all(shown == ["1", []] for shown in seen)
     assert page.evaluate(SHOWS_NONE)
+
+
+def test_after_a_reload_neither_pictures_nor_words_get_lost_or_land_elsewhere(
+    open_page: Callable[..., Page],
+    open_graph: OpenGraph,
+    graph: dict[str, Any],
+    sim: Simulator,
+    end_of_run: Callable[[Page], str],
+) -> None:
+    """The page does not know then what is in the tabs that were not looked at."""
+    sim.faults.add("slow_answer", on="picture", seconds=4)
+    page = open_page(expected="filename=none.png")
+    load, preview = (
+        {"class_type": "LoadImage", "inputs": {"image": "none.png"}},
+        {"class_type": "PreviewImage", "inputs": {}},
+    )
+    open_graph(page, {"1": load, "2": preview}, "other")
+    open_graph(page, graph, "ours")
+    page.wait_for_timeout(1000)
+    page.evaluate(DRAW, 4)
+    expect(page.get_by_text(re.compile(r"^(submitted|queued|running) "))).to_have_count(1)
+    other, ours = page.evaluate(TABS)[-2:]
+    switch(page, other)
+    page.wait_for_timeout(2000)  # until the page has written down which tabs are open
+    page.reload()
+    page.wait_for_function(READY)
+    assert page.evaluate("() => app.graph.nodes.map(({ type }) => type)") == ["LoadImage", "PreviewImage"]
+    assert end_of_run(page) == "success"
+    assert page.evaluate(SHOWS_NONE)
+    switch(page, ours)
+    expect(page.get_by_text(re.compile(r"^4 pictures 512\*512, "))).to_have_count(1)

@@ -12,13 +12,13 @@ from playwright.sync_api import Page, expect
 
 from rig.comfyui import ComfyUI
 from simulator import Simulator
+from tests.browser.tabs import TABS, switch
 
 SMALL = {"model": "wan2.2-t2i-flash", "aspect_ratio": "custom", "width": 512, "height": 512}
 MARKUP = "<img/src/onerror=window.ran=true>"
 WAITING = re.compile(r"^(submitted|queued|running) \d+ s")
 DONE = re.compile(r"^1 picture 512\*512, .* CNY 0.14 at list price$")
 UNCHANGED = "unchanged: nothing was run or billed"
-TABS = "() => app.extensionManager.workflow.openWorkflows.map((workflow) => workflow.path)"
 
 
 def graph_of(node: str, **inputs: Any) -> dict[str, Any]:
@@ -34,13 +34,6 @@ def outcome(page: Page) -> Any:
 
 def run(page: Page) -> None:
     page.evaluate("() => app.queuePrompt(0, 1)")
-
-
-def switch(page: Page, path: str) -> None:
-    """To the tab of this workflow, as a click on it does."""
-    name = path.removeprefix("workflows/").removesuffix(".json")
-    page.locator(".workflow-tabs, [role=tablist]").get_by_text(name, exact=True).click()
-    page.wait_for_function("(path) => app.extensionManager.workflow.activeWorkflow.path === path", arg=path)
 
 
 @pytest.fixture
@@ -139,3 +132,22 @@ def test_markup_in_a_stranger_s_workflow_or_an_answer_stays_text(
         page.wait_for_timeout(500)
         page.keyboard.press("Escape")
     assert page.evaluate("() => window.ran") is None
+
+
+def test_a_cleared_workflow_hears_nothing_of_what_ran_in_it(
+    open_page: Callable[..., Page], open_graph: Callable[..., None], sim: Simulator, end_of_run: Callable[[Page], str]
+) -> None:
+    """A new node gets the number of an old one."""
+    sim.faults.add("slow_answer", on="picture", times=1, seconds=3)
+    page = open_page(**{"Comfy.ConfirmClear": False})
+    open_graph(page, graph_of("WanText2Image", prompt="boats", n=4, **SMALL))
+    run(page)
+    expect(outcome(page).filter(has_text=WAITING)).to_have_count(1)
+    page.evaluate("() => app.extensionManager.command.execute('Comfy.ClearWorkflow')")
+    page.wait_for_function("() => app.graph.nodes.length === 0")
+    page.evaluate("() => { app.graph.add(LiteGraph.createNode('ModelStudioQwenText2Image')) }")
+    assert page.evaluate("() => Number(app.graph.nodes[0].id)") == 1
+    assert end_of_run(page) == "success"
+    page.wait_for_timeout(500)
+    expect(outcome(page)).to_have_text("")
+    assert not page.evaluate("() => app.graph.nodes[0].imgs?.length")

@@ -304,6 +304,38 @@ def test_a_refusal_of_the_server_is_told(open_page: Callable[..., Page], ledger:
     expect(page.get_by_text("is not a task id").first).to_be_visible()
 
 
+def test_in_a_subgraph_that_is_used_twice_just_two_nodes_run(
+    open_page: Callable[..., Page], comfy: ComfyUI, sim: Simulator, end_of_run: Any
+) -> None:
+    """And none, with the reason, where it does not run."""
+    prompt = "a boat within"
+    draw(comfy, "async", prompt)
+    page = open_page()
+    page.locator(".new-blank-workflow-button").click()
+    page.wait_for_function("() => window.app.graph.nodes.length === 0")
+    page.evaluate(
+        """() => {
+          const { graph, canvas } = app;
+          graph.add(LiteGraph.createNode("PreviewAny"));
+          const { node } = graph.convertToSubgraph(new Set(graph.nodes));
+          graph.add(LiteGraph.createNode(node.type));
+          canvas.setGraph(node.subgraph);
+        }"""
+    )
+    panel = open_tab(page)
+    search(panel, prompt)
+    asked = sent(sim)
+    rows(panel).get_by_role("button", name="Into the graph").dblclick()
+    assert end_of_run(page) == "success"
+    (run,) = comfy.get("/history").values()
+    assert sorted(node["class_type"] for node in run["prompt"][2].values()) == ["ModelStudioTaskPoller", "PreviewImage"]
+    comfy.post("/history", {"clear": True}).raise_for_status()
+    page.evaluate("() => (app.rootGraph ?? app.graph).nodes.forEach((node) => { node.mode = 2 })")
+    rows(panel).get_by_role("button", name="Into the graph").click()
+    expect(page.get_by_text("muted or bypassed").first).to_be_visible()
+    assert comfy.get("/history") == {} and sent(sim) == asked
+
+
 @pytest.mark.parametrize("is_secure", [True, False], ids=["localhost", "plain http"])
 def test_a_task_id_is_copied(open_page: Callable[..., Page], comfy: ComfyUI, is_secure: bool) -> None:
     draw(comfy, "async", "a boat to copy")

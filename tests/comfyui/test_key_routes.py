@@ -57,8 +57,9 @@ def comfy(own_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def open_comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
-    """Lets all pages of the world ask, and has a key for Beijing in its environment."""
+    """Lets all pages of the world ask, and has a key for Beijing in its environment, and a small budget."""
     env = {"DASHSCOPE_API_KEY_CN_BEIJING": KEYS["right"], "DASHSCOPE_HTTP_BASE_URL": "http://127.0.0.1:9/api/v1"}
+    env["MODEL_STUDIO_DAILY_BUDGET"] = "CNY 0.10"
     with ComfyUI.start(home=tmp_path_factory.mktemp("open"), env=env, args=["--enable-cors-header"]) as comfy:
         yield comfy
 
@@ -301,6 +302,9 @@ FOREIGN = [
     {"Host": "127.0.0.1.evil.example:{port}"},
     {"Host": "localhost.evil.example:{port}"},
     {"Host": "evil-local:{port}.evil.example"},
+    {"Host": "user@localhost:{port}"},
+    {"Host": "evil.example\\@localhost:{port}"},
+    {"Host": "localhost:{port}?.evil.example"},
     {"Host": "evil.example", "Origin": "http://evil.example:8080"},
     {"Host": "evil.example", "Origin": "https://evil.example"},
     {"Host": "localhost", "Origin": "http://evil.example:8080"},
@@ -347,6 +351,16 @@ def test_other_pages_are_refused(server: str, headers: dict[str, str], request: 
             assert status == 403
             assert "own page may ask" in told["error"] or "could be anybody's" in told["error"]
     assert state(comfy, "us-east-1")["ending"] == KEYS["right"][-4:]
+
+
+def test_a_page_that_could_be_anybody_s_learns_the_price_and_nothing_of_the_budget(open_comfy: ComfyUI) -> None:
+    inputs = {"model": "qwen-image-2.0", "aspect_ratio": "1:1", "n": 1, "region": "cn-beijing"}
+    question = {"inputs": inputs, "linked": False}
+    _, ours = ask(open_comfy, "POST", "/quote", question)
+    host = {"Host": "evil.example:{port}", "Origin": "http://evil.example:{port}"}
+    status, theirs = ask(open_comfy, "POST", "/quote", question, filled(host, open_comfy))
+    assert "budget" in ours["problem"]
+    assert (status, theirs) == (200, ours | {"problem": None})
 
 
 # Where ComfyUI itself listens at a usual port, a Host without one means just that port.

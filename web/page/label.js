@@ -78,7 +78,7 @@ export function showOutcome(id, told) {
 export function followNodes() {
   setInterval(() => {
     labelled.forEach(look);
-    showAround(labelled, quotes);
+    showAround(quotes);
     lookForRefusals();
   }, EVERY);
   window.addEventListener("model-studio-keys", askAgain); // keys decide which region `auto` means

@@ -29,14 +29,13 @@ export function beginPreview(tab, id, prompt) {
 }
 
 /**
- * Takes off the graph on the screen what comes of a workflow in another tab. To be called once.
- * @param {(prompt: string) => Comfy.Workflow | undefined} tabOfRun
+ * Takes off the graph on the screen what is not of its runs. To be called once.
+ * @param {(prompt: string) => boolean} isElsewhere whether our nodes run in it, and not on the screen as far as is known
  */
-export function followPreviews(tabOfRun) {
+export function followPreviews(isElsewhere) {
   // Called after the page's own listener, and before anything is drawn.
   api.addEventListener("b_preview_with_metadata", ({ detail: { displayNodeId, promptId, jobId } }) => {
-    const tab = tabOfRun(jobId ?? promptId);
-    if (tab && tab !== app.extensionManager.workflow.activeWorkflow) pathTo(displayNodeId).forEach(forget);
+    if (isElsewhere(jobId ?? promptId)) pathTo(displayNodeId).forEach(forget);
   });
 }
 

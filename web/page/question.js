@@ -1,12 +1,11 @@
 // @ts-check
 /** What decides the price of a node's run, and whether it will be refused, read off its graph. */
 
-import { rootGraph } from "./graphs.js";
+import { hostsOf, isOff } from "./graphs.js";
 
 const LIST = "ModelStudioPromptList";
 const POLLER = "ModelStudioTaskPoller";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
-const OFF = [2, 4]; // modes of nodes that do not run: muted, bypassed
 const OUTSIDE = -10; // where the links of a subgraph's inputs come from
 
 /** Inputs that decide the price or what applies. */
@@ -43,37 +42,6 @@ export function questionOf(node) {
   }
   const prompts = promptsOf(node);
   return { inputs, linked: linked || prompts === undefined, prompts: prompts ?? null, fetches: node.comfyClass === POLLER };
-}
-
-/**
- * Whether it is muted or bypassed, or the subgraph that it is in.
- * @param {Comfy.Node} node
- * @returns {boolean}
- */
-export function isOff(node) {
-  const hosts = hostsOf(node);
-  return OFF.includes(node.mode) || (hosts.length > 0 && hosts.every(isOff));
-}
-
-/**
- * The nodes that stand for the subgraph that a node is in; none for one of the workflow's own graph.
- * @param {Comfy.Node} node
- */
-export function hostsOf(node) {
-  const root = rootGraph();
-  return node.graph && node.graph !== root ? standingFor(node.graph, root) : [];
-}
-
-/**
- * @param {Comfy.Graph} graph
- * @param {Comfy.Graph} within
- * @returns {Comfy.Node[]}
- */
-function standingFor(graph, within) {
-  return within.nodes.flatMap((node) => {
-    if (!node.subgraph) return [];
-    return node.subgraph === graph ? [node] : standingFor(graph, node.subgraph);
-  });
 }
 
 /**

@@ -23,8 +23,12 @@ const tabs = new Map();
 const told = new WeakMap();
 /** In the order in which they began, the last ones: an older one's end may be told after a newer one's begin. */
 const prompts = /** @type {string[]} */ ([]);
-/** Whose prompts they are. @type {Map<string, Comfy.Workflow>} */
+/** Whose prompts they are, null where that is not known. @type {Map<string, Comfy.Workflow | null>} */
 const owners = new Map();
+/** Marks of tabs that were cleared: what goes on of their runs is of no node any more. @type {Set<string>} */
+const cleared = new Set();
+/** What nodes of a workflow tell that is not known yet, as after a reload before it is looked at; by its id. */
+const unplaced = /** @type {Map<string, Map<string, Event>>} */ (new Map());
 /** Whose runs may begin next. @type {Set<Comfy.Workflow>} */
 const queued = new Set();
 /** @type {Show} */
@@ -33,6 +37,10 @@ let loads = 0; // how many have begun
 let isLoading = false; // the graph on the screen is not yet that of the active workflow
 
 /** @typedef {import("./label/outcome.js").Told & {prompt?: string}} Outcome */
+/**
+ * What the server sends of a node's run (nodes/board.py).
+ * @typedef {{prompt_id: string, tab?: string, workflow?: string, node: string, lines: [string, string][], ids: string[]}} Event
+ */
 /** @typedef {(id: string, told: Outcome | null) => void} Show puts what a node tells on that of the graph on the screen */
 
 /** Before a prompt is made of the graph on the screen: what runs can be known by the tab's mark in it. */
@@ -62,6 +70,10 @@ export function endLoading() {
       return;
     }
     isLoading = false;
+    const { id } = rootGraph();
+    const before = unplaced.get(id);
+    unplaced.delete(id);
+    before?.forEach(hear);
     told.get(active())?.forEach((outcome, id) => show(id, outcome));
   };
   setTimeout(restore);
@@ -101,14 +113,8 @@ export function forget(which, tab = active()) {
  */
 export function followRuns(showOutcome) {
   show = showOutcome;
-  followPreviews((prompt) => owners.get(prompt));
-  api.addEventListener("model_studio.told", ({ detail: { prompt_id, tab, workflow, node, lines, ids } }) => {
-    const owner = tabOf(tab, workflow);
-    if (!owner) return;
-    owners.set(prompt_id, owner);
-    for (const [oldest] of owners) if (owners.size > REMEMBERED) owners.delete(oldest);
-    take(node, { lines, ids, prompt: prompt_id }, owner);
-  });
+  followPreviews((prompt) => owners.has(prompt) && (isLoading || owners.get(prompt) !== active()));
+  api.addEventListener("model_studio.told", ({ detail }) => hear(detail));
   api.addEventListener("execution_start", ({ detail: { prompt_id } }) => {
     prompts.push(prompt_id);
     prompts.splice(0, prompts.length - REMEMBERED);
@@ -129,7 +135,33 @@ export function followRuns(showOutcome) {
     const unchanged = { lines: /** @type {[string, string][]} */ ([["done", say("label.unchanged")]]), ids: [] };
     for (const node of tab ? nodes : []) take(node, { ...unchanged, prompt: prompt_id }, tab);
   });
-  api.addEventListener("graphCleared", () => told.delete(active()));
+  api.addEventListener("graphCleared", () => {
+    const tab = active();
+    told.delete(tab);
+    for (const [mark, marked] of tabs) if (marked === tab && tabs.delete(mark)) cleared.add(mark);
+    for (const [prompt, owner] of owners) if (owner === tab) owners.set(prompt, null);
+  });
+}
+
+/** @param {Event} event */
+function hear(event) {
+  const { prompt_id, tab, workflow, node, lines, ids } = event;
+  const owner = cleared.has(tab ?? "") ? null : tabOf(tab, workflow);
+  owners.set(prompt_id, owner ?? null);
+  for (const [oldest] of owners) if (owners.size > REMEMBERED) owners.delete(oldest);
+  if (owner) take(node, { lines, ids, prompt: prompt_id }, owner);
+  else if (owner === undefined && workflow) keep(workflow, node, event);
+}
+
+/**
+ * @param {string} workflow
+ * @param {string} node
+ * @param {Event} event
+ */
+function keep(workflow, node, event) {
+  const others = unplaced.get(workflow) ?? new Map();
+  unplaced.set(workflow, others.set(node, event));
+  for (const [oldest] of unplaced) if (unplaced.size > REMEMBERED) unplaced.delete(oldest);
 }
 
 /**

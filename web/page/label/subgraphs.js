@@ -1,45 +1,48 @@
 // @ts-check
 /** On a node that stands for a subgraph: what the run of our nodes in it will cost, as a badge. */
 
-import { shownGraph } from "../graphs.js";
-import { hostsOf, isOff } from "../question.js";
+import { isOff, shownGraph } from "../graphs.js";
 import { sayCost } from "./price.js";
 
 /** @typedef {import("./price.js").Quote} Quote */
 /** @typedef {import("./price.js").Cost} Cost */
+/** @typedef {Map<Comfy.Graph, Map<string, Cost>>} Sums of each subgraph, by currency */
 
 const COLOURS = { fgColor: "white", bgColor: "#3f3f46" };
 
 /** Its badge, and what stands on it. @type {WeakMap<Comfy.Node, {badge: Comfy.Badge, text: string}>} */
 const badges = new WeakMap();
 
-/**
- * @param {Iterable<Comfy.Node>} nodes of ours
- * @param {WeakMap<Comfy.Node, Quote>} quotes
- */
-export function showAround(nodes, quotes) {
-  /** @type {Map<Comfy.Node, Map<string, Cost>>} */
-  const sums = new Map();
-  for (const node of nodes) {
-    const { cost, prompts } = quotes.get(node) ?? {};
-    if (!node.graph || !cost) continue;
-    for (const host of allAround(node)) {
-      if (!sums.has(host)) sums.set(host, new Map());
-      if (!isOff(host)) add(/** @type {Map<string, Cost>} */ (sums.get(host)), cost, prompts ?? 1);
-    }
-  }
-  for (const host of shownGraph().nodes.filter((node) => node.subgraph)) {
-    const costs = [...(sums.get(host)?.values() ?? [])];
+/** @param {WeakMap<Comfy.Node, Quote>} quotes of our nodes, as far as they run */
+export function showAround(quotes) {
+  /** @type {Sums} */
+  const known = new Map();
+  for (const host of shownGraph().nodes) {
+    if (!host.subgraph) continue;
+    const costs = isOff(host) ? [] : [...costsIn(host.subgraph, quotes, known).values()];
     show(host, costs.map((cost) => sayCost(cost)).join(" + "));
   }
 }
 
 /**
- * @param {Comfy.Node} node
- * @returns {Comfy.Node[]}
+ * What one run of a subgraph costs, by currency.
+ * @param {Comfy.Graph} graph
+ * @param {WeakMap<Comfy.Node, Quote>} quotes
+ * @param {Sums} known
+ * @returns {Map<string, Cost>}
  */
-function allAround(node) {
-  return hostsOf(node).flatMap((host) => [host, ...allAround(host)]);
+function costsIn(graph, quotes, known) {
+  const before = known.get(graph);
+  if (before) return before;
+  /** @type {Map<string, Cost>} */
+  const sums = new Map();
+  known.set(graph, sums);
+  for (const node of graph.nodes) {
+    const { cost, prompts } = quotes.get(node) ?? {};
+    if (cost) add(sums, cost, prompts ?? 1);
+    if (node.subgraph && !isOff(node)) costsIn(node.subgraph, quotes, known).forEach((inner) => add(sums, inner, 1));
+  }
+  return sums;
 }
 
 /**

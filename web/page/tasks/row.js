@@ -121,12 +121,18 @@ function time(when) {
  * @param {string} icon
  * @param {string} label empty where the icon says it
  * @param {string} title
- * @param {() => void} act
+ * @param {() => Promise<void>} act
  */
 function button(icon, label, title, act) {
   const made = make("button", { type: "button", title }, make("i", { className: `pi ${icon}`, ariaHidden: "true" }), label);
   if (!label) made.ariaLabel = title;
-  made.addEventListener("click", act);
+  let isBusy = false;
+  made.addEventListener("click", async () => {
+    if (isBusy) return; // not disabled instead, which would take the keyboard's focus away
+    isBusy = true;
+    await act();
+    isBusy = false;
+  });
   return made;
 }
 

@@ -3,18 +3,22 @@
 
 import { app } from "../../../../scripts/app.js";
 import { api } from "../../../../scripts/api.js";
+import { idInRun, isOff, nodeAt } from "../graphs.js";
+import { say } from "../words.js";
 
 /**
- * @param {Comfy.Node[]} nodes which need no others. Throws an Error with the server's words where it refuses them.
+ * @param {Comfy.Node[]} nodes which need no others. Throws an Error with the server's words where it refuses them, and
+ *   with ours where they do not run, or are no longer those of the workflow on the screen.
  */
 export async function runOnly(nodes) {
+  if (nodes.some(isOff)) throw new Error(say("tasks.off"));
+  const ids = nodes.map(idInRun);
+  const areThere = () => ids.every((id, place) => nodeAt(id) === nodes[place]);
   // Not the page's own way to run a part of the graph: that one moves the seeds of all nodes on.
-  for (const { widgets = [] } of nodes) for (const widget of widgets) widget.beforeQueued?.();
+  if (areThere()) for (const { widgets = [] } of nodes) for (const widget of widgets) widget.beforeQueued?.();
   const { output, workflow } = await app.graphToPrompt();
-  const parts = Object.entries(output).filter(([id, { class_type }]) =>
-    // Inside a subgraph ids come after those of the nodes that stand for it.
-    nodes.some((node) => String(node.id) === id.split(":").at(-1) && node.type === class_type),
-  );
+  if (!areThere()) throw new Error(say("tasks.gone"));
+  const parts = ids.filter((id) => id in output).map((id) => /** @type {const} */ ([id, output[id]]));
   if (!parts.length) throw new Error(nodes.map(({ title }) => title).join());
   try {
     await api.queuePrompt(0, { output: Object.fromEntries(parts), workflow });
