@@ -220,7 +220,8 @@ def add_node() -> Callable[[Page, str, str], None]:
                 search.wait_for(timeout=PATIENCE / 10)
                 break
         search.fill(word)
-        page.get_by_role("option").filter(has_text=name).click()
+        # Its first words: in the description of another node the name may stand too.
+        page.get_by_role("option").filter(has_text=re.compile(rf"^\s*{re.escape(name)}")).click()
         page.locator("#graph-canvas").click(position={"x": 640, "y": 185})  # its title
 
     return add_node

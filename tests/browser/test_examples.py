@@ -35,6 +35,7 @@ def open_example(page: Page, name: str) -> None:
     page.get_by_role("button", name="Templates").click()
     page.get_by_role("button", name=PACK_NAME).click()
     card = page.get_by_test_id(f"template-workflow-{name}")
+    card.scroll_into_view_if_needed()  # until then its picture is not loaded
     assert card.locator("img").evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
     card.click()
     expect(page.get_by_role("dialog")).to_have_count(0)  # neither the browser nor one about missing nodes
