@@ -19,7 +19,7 @@ from .cli import build_parser
 from .comfyui import ComfyUI
 from .isolation import environment_without_keys, pack_variables
 from .layout import ROOT, RigError, rig_home
-from .processes import end, free_port, listens
+from .processes import end, free_port, listens, serve_until_ended
 from .progress import say
 from .workflows import to_api_prompt
 
@@ -57,7 +57,8 @@ def serve(options: Namespace) -> int:
         else:
             home = rig_home() / options.command / time.strftime("%Y-%m-%d-%H%M%S")
             simulator_url = stack.enter_context(simulator(home))
-            env = {"DASHSCOPE_HTTP_BASE_URL": f"{simulator_url}/api/v1", "DASHSCOPE_API_KEY": _SIMULATED_KEY}
+            env = {name: value for name, value in pack_variables().items() if name.startswith("MODEL_STUDIO_")}
+            env |= {"DASHSCOPE_HTTP_BASE_URL": f"{simulator_url}/api/v1", "DASHSCOPE_API_KEY": _SIMULATED_KEY}
         say("Starting ComfyUI")
         comfy = stack.enter_context(ComfyUI.start(home=home, env=env, port=free_port(COMFYUI_PORT)))
         comfy.post("/settings", {"Comfy.TutorialCompleted": True})  # no welcome dialog over the page
@@ -69,7 +70,7 @@ def serve(options: Namespace) -> int:
         print(f"Log:       {comfy.log_file}   (its ERROR about workflow templates is harmless)", flush=True)
         if options.command == "comfyui" or has_terminal():
             print("Press Ctrl-C to stop.", flush=True)
-            comfy.process.wait()
+            serve_until_ended(comfy.process)
             return 0
     print("There is no terminal, so the servers were stopped again. They stay up with: python3 -m rig comfyui")
     return 0
@@ -119,6 +120,7 @@ def simulator(home: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # a terminal's Ctrl-C ends ComfyUI first, which may wait for it
         )
     try:
         while not listens(port):

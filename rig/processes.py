@@ -17,6 +17,21 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def serve_until_ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a program that is to be stopped by Ctrl-C or SIGTERM, and that may have things to finish then.
+
+    A terminal's Ctrl-C reaches it too; SIGTERM, which raises SystemExit here, is handed on. A second one comes out.
+    """
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+    except SystemExit:
+        process.terminate()
+        process.wait()
+        raise
+
+
 def free_port(preferred: int = 0) -> int:
     """The preferred port of the loopback address if nothing listens there, else any other."""
     try:

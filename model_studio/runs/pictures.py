@@ -185,7 +185,10 @@ def _to_rgb(image: Image.Image) -> Picture:
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"))
         if rgba[:, :, 3].min() < 255:
-            note = Text("A picture has transparent parts: to keep them, link images and mask to Join Image with Alpha.")
+            note = Text(
+                "A picture has transparent parts, which are in mask: Join Image with Alpha puts images and mask "
+                "together."
+            )
             return Picture(rgba[:, :, :3], note, rgba[:, :, 3])
     return Picture(np.asarray(image.convert("RGB")))
 

@@ -87,6 +87,7 @@ def test_an_example_runs_on_vue_nodes(
     page = open_page(vue=True, **{"LiteGraph.Canvas.MinFontSizeForLOD": 0}, **NO_TOUR)  # text at every zoom
     open_example(page, EXAMPLES[0])
     show_graph(page)
+    expect(page.get_by_text("Open Workflow")).to_have_count(0)  # not the form of pages before App mode
     shot(page, "vue-opened")
     run(page, end_of_run)
     shot(page, "vue")

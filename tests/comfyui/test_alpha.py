@@ -14,7 +14,7 @@ from simulator import Simulator
 
 SMALL = {"aspect_ratio": "custom", "width": 512, "height": 512}
 STICKER = {"model": "qwen-image-2.1-pro", "prompt": "A fox sticker on a transparent background", **SMALL}
-NOTE = "A picture has transparent parts: to keep them, link images and mask to Join Image with Alpha."
+NOTE = "A picture has transparent parts, which are in mask: Join Image with Alpha puts images and mask together."
 
 
 def joined(graph: Any, node: str) -> str:

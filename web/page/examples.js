@@ -1,6 +1,7 @@
 // @ts-check
 /** The pack's examples in the language of the page: titles, the note, and the words of the form. Prompts stay. */
 
+import { app } from "../../../scripts/app.js";
 import { exampleWords } from "./words.js";
 
 const MARK = "model_studio_example"; // in the `extra` of an example as it ships
@@ -13,6 +14,9 @@ const MARK = "model_studio_example"; // in the `extra` of an example as it ships
 export function translateExample(workflow) {
   if (!workflow.extra?.[MARK]) return;
   delete workflow.extra[MARK];
+  const { activeWorkflow } = app.extensionManager.workflow;
+  // The form of older pages shows all inputs over each other, and is left as it is when another tab is opened.
+  if (activeWorkflow && !("activeMode" in activeWorkflow)) workflow.extra.linearMode = false;
   const words = exampleWords();
   /** @param {string} text */
   const own = (text) => words.get(text) ?? text;

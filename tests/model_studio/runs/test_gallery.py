@@ -287,7 +287,7 @@ def test_what_is_odd_about_several_pictures_is_told_once(session: LedgerSession,
     Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save(out, "PNG")
     entry = record(session, 2, {0: out.getvalue()})
     assert fetch(session, entry, Links(b"", out.getvalue()), waiting)[1] == [
-        "A picture has transparent parts: to keep them, link images and mask to Join Image with Alpha."
+        "A picture has transparent parts, which are in mask: Join Image with Alpha puts images and mask together."
     ]
 
 
