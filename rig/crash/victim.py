@@ -182,8 +182,9 @@ def hand_over(folder: Path, outputs: tuple[Any, ...]) -> None:
         half = folder / "half.npy"
         numpy.save(half, pictures)
         half.replace(folder / PICTURES)
-    result = {"task_id": first if isinstance(first, str) else "", "info": json.loads(outputs[-1])}
-    write(folder / RESULT, json.dumps(result))
+    is_id = isinstance(first, str)
+    info = outputs[1 if is_id else 2]
+    write(folder / RESULT, json.dumps({"task_id": first if is_id else "", "info": json.loads(info)}))
 
 
 def write(file: Path, text: str) -> None:

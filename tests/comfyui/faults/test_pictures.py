@@ -62,7 +62,9 @@ ROWS: list[dict[str, Any]] = [
     other("JPEG with more behind its end", "picture_trailed"),
     kept("GIF under .png", "picture_gif", r"PictureUnreadable: The file .* is of kind GIF\. These are opened: .*"),
     other("PNG of 16 bits", "picture_16bit"),
-    other("PNG with transparency", "picture_alpha", r"; A picture has transparent parts, which are in mask: .*"),
+    # With the colours that were drawn: what is transparent comes out beside them.
+    other("PNG with transparency", "picture_alpha", r"; A picture has transparent parts, which are in mask: .*")
+    | {"altered": False},
     other("CMYK JPEG", "picture_cmyk"),
     other("PNG with a palette", "picture_palette"),
     other("grey PNG", "picture_grey"),
