@@ -87,11 +87,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Landed:
-    """A picture of a run that is here: which, of at least how many, its pixels ([H, W, 3] RGB, 8 or 16 bits)."""
+    """A picture of a run that is here: which, of at least how many, and itself (see runs.pictures.Picture)."""
 
     number: int
     of: int
-    pixels: Any
+    picture: Any
 
 
 class Waiting:
@@ -151,9 +151,9 @@ class Waiting:
         """The run is to bring at least so many pictures."""
         self._whole._pictures = max(self._whole._pictures, pictures)
 
-    def landed(self, number: int, pixels: Any) -> None:
+    def landed(self, number: int, picture: Any) -> None:
         """One of the pictures is here."""
-        self._whole.show_picture(Landed(number, self._whole._pictures, pixels))
+        self._whole.show_picture(Landed(number, self._whole._pictures, picture))
 
     def aside(self, quiet: Callable[[], bool]) -> Waiting:
         """Waits for a part of this run that goes on to its end, whoever leaves, and has a deadline of its own.

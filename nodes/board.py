@@ -134,7 +134,7 @@ class Line:
     def landed(self, landed: Landed) -> None:
         """A picture is here; there is no need to show it by itself where it is the only one. From any thread."""
         if landed.of > 1 or self._board.runs.are_many:
-            self._board.preview.add((self._number, landed.number), landed.pixels)
+            self._board.preview.add((self._number, landed.number), landed.picture)
 
     async def show_all(self) -> None:
         """No more pictures come of this run: the last of the node's waits until all are shown."""

@@ -11,14 +11,14 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from typing import IO, Any
+from typing import IO
 
 from comfy_api.feature_flags import supports_feature
 from comfy_execution.progress import ProgressRegistry
 from protocol import BinaryEventTypes
 from server import PromptServer
 
-from ..model_studio.runs.pictures import jpeg
+from ..model_studio.runs.pictures import Picture, jpeg
 from ..model_studio.runs.sheet import MOST, Sheet
 from ..model_studio.threads import start
 
@@ -33,7 +33,7 @@ class Preview:
         self._node_id = node_id
         self._client = client
         self._lock = threading.Lock()
-        self._new: deque[tuple[tuple[int, int], Any]] = deque(maxlen=MOST)  # no older one would be on the sheet
+        self._new: deque[tuple[tuple[int, int], Picture]] = deque(maxlen=MOST)  # no older one would be on the sheet
         self._worker: Future[None] | None = None
         self._wake = threading.Event()
         self._is_over = self._is_last = False
@@ -42,12 +42,12 @@ class Preview:
         self._is_sent = True
         self._sent = 0.0
 
-    def add(self, place: tuple[int, int], pixels: Any) -> None:
+    def add(self, place: tuple[int, int], picture: Picture) -> None:
         """A picture has come; from any thread. `place`: see Sheet.add."""
         if self._client is None or not _is_wanted(self._client):
             return
         with self._lock:
-            self._new.append((place, pixels))
+            self._new.append((place, picture))
             self._wake.set()
             if self._worker is None:
                 self._worker = start(self._work)
@@ -81,8 +81,8 @@ class Preview:
             if not new and self._is_sent:
                 self._worker = None
                 return False
-        for place, pixels in new:
-            self._sheet.add(place, pixels)
+        for place, picture in new:
+            self._sheet.add(place, picture.shown)
             self._is_sent = False
         return True
 

@@ -57,7 +57,7 @@ async def fetch(
     async def one(number: int, link: str) -> Picture | PictureError:
         picture = await bring(number, link)
         if isinstance(picture, Picture):
-            waiting.landed(number, picture.shown)
+            waiting.landed(number, picture)
         return picture
 
     async def bring(number: int, link: str) -> Picture | PictureError:

@@ -14,7 +14,7 @@ import { say } from "./words.js";
 
 const MARK = "model_studio_tab"; // in the `extra` of a queued workflow: which tab of this page it was
 
-const REMEMBERED = 1000; // prompts
+const REMEMBERED = 1000; // prompts, or workflows
 const AGAIN = 100; // milliseconds between two looks whether a workflow is active by now
 
 /** @type {Map<string, Comfy.Workflow>} */
@@ -148,7 +148,7 @@ function hear(event) {
   const { prompt_id, tab, workflow, node, lines, ids } = event;
   const owner = cleared.has(tab ?? "") ? null : tabOf(tab, workflow);
   owners.set(prompt_id, owner ?? null);
-  for (const [oldest] of owners) if (owners.size > REMEMBERED) owners.delete(oldest);
+  dropOldest(owners);
   if (owner) take(node, { lines, ids, prompt: prompt_id }, owner);
   else if (owner === undefined && workflow) keep(workflow, node, event);
 }
@@ -161,7 +161,12 @@ function hear(event) {
 function keep(workflow, node, event) {
   const others = unplaced.get(workflow) ?? new Map();
   unplaced.set(workflow, others.set(node, event));
-  for (const [oldest] of unplaced) if (unplaced.size > REMEMBERED) unplaced.delete(oldest);
+  dropOldest(unplaced);
+}
+
+/** @param {Map<string, any>} remembered */
+function dropOldest(remembered) {
+  for (const [oldest] of remembered) if (remembered.size > REMEMBERED) remembered.delete(oldest);
 }
 
 /**
