@@ -34,7 +34,7 @@ def sync_body(request_id: str, order: Order, pictures: Pictures, origin: str, st
         output["finished"] = True
     if model.usage == "qwen-3":
         output["rewrite_status"] = "success"
-    return {"output": output, "usage": _usage(model, pictures), "request_id": request_id}
+    return {"output": output, "usage": _told(_usage(model, pictures), pictures), "request_id": request_id}
 
 
 def submit_body(task: Task) -> Json:
@@ -78,10 +78,10 @@ def _finish(body: Json, task: Task, origin: str, style: str) -> tuple[int, int]:
         return 0, 0
     if task.endpoint == ASYNC_PROMPT:
         output["results"] = [_result(model, outcome, path, origin) for path in outcome.paths]
-        body["usage"] = {"image_count": succeeded}
+        body["usage"] = _told({"image_count": succeeded}, outcome)
     else:
         output.update(finished=True, choices=_choices(model, outcome, origin, style))
-        body["usage"] = _usage(model, outcome)
+        body["usage"] = _told(_usage(model, outcome), outcome)
     return succeeded, len(outcome.paths) - succeeded
 
 
@@ -115,6 +115,11 @@ def _choices(model: Model, pictures: Pictures, origin: str, style: str) -> list[
 
 def _choice(message: Json) -> Json:
     return {"finish_reason": "stop", "message": message}
+
+
+def _told(usage: Json, pictures: Pictures) -> Json:
+    """The usage as a fault has it told: fields that it has, with other values."""
+    return usage | {name: value for name, value in (pictures.usage or {}).items() if name in usage}
 
 
 def _usage(model: Model, pictures: Pictures) -> Json:

@@ -127,6 +127,9 @@ KINDS: Mapping[str, Kind] = {
         },
     ),
     "more_pictures": _alter("more pictures than asked for", extra=1),
+    "other_usage": _alter(
+        "bills otherwise than was drawn: fields of `usage`", usage={"image_count": 1, "output_image_count": 1}
+    ),
     "other_size": _alter("picture `index` has another size", index=0, size="640*480"),
     "list_lag": Kind(
         "task",

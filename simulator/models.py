@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from simulator.extras import OF_QWEN_3, OF_WAN_2_7
+
 BEIJING, SINGAPORE, VIRGINIA = "cn-beijing", "ap-southeast-1", "us-east-1"
 REGIONS = (BEIJING, SINGAPORE, VIRGINIA)
 
@@ -63,6 +65,8 @@ class Model:
     prompt_extend: bool = True  # when the request says nothing
     many_choices: bool = False  # n pictures: n choices (Wan), or one choice of n items (Qwen)
     task_metric: bool = False  # synchronous answers carry output.task_metric
+    extras: frozenset[str] = frozenset()  # parameters beyond those that all read
+    in_set: Sizes | None = None  # sizes of the pictures of a set
     names_prompts: bool = True  # results[] carry orig_prompt and actual_prompt; wanx-v1 never did
 
     def rate_in(self, region: str) -> Rate:
@@ -152,6 +156,7 @@ QWEN_3_PRO = replace(
     rate=Rate(5, 60),
     seconds=40,
     usage="qwen-3",
+    extras=OF_QWEN_3,
 )
 WAN_2_6_T2I = Model(
     id="wan2.6-t2i",
@@ -202,6 +207,8 @@ WAN_2_7_IMAGE_PRO = replace(
     region_rates={},
     seconds=20,
     prompt_extend=False,
+    extras=OF_WAN_2_7,
+    in_set=WAN_2_7,
 )
 
 _ALL = (

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from simulator import extras
 from simulator.models import ASYNC_PROMPT, MODELS, SYNC, Model, Sizes
 
 SEED_MAX = 2**31 - 1
@@ -84,6 +85,7 @@ class Order:
     seed: int | None
     prompt_extend: bool
     watermark: bool
+    is_set: bool = False  # `n` is then the most, and the model decides how many
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -124,7 +126,13 @@ def read_order(model: Model, endpoint: str, body: dict[str, Any], rules: str) ->
     # The prompt shape is documented with negative_prompt in `input`, its sample has it in `parameters`: both work.
     negative = given.get("negative_prompt", parameters.get("negative_prompt"))
     size = parameters.get("size", model.size)
+    is_set = extras.is_set(model.extras, parameters)
     sizes = model.observed if rules == "observed" else model.documented
+    if is_set and model.in_set:
+        sizes = model.in_set
+    n_max, n_default = (extras.SET_MOST, extras.SET_MOST) if is_set else (model.n_max, model.n)
+    if why := extras.refusal(model.extras, parameters):
+        raise ServiceFault("InvalidParameter", why)
     width, height = read_size(sizes, size)
     return Order(
         model=model,
@@ -132,10 +140,11 @@ def read_order(model: Model, endpoint: str, body: dict[str, Any], rules: str) ->
         negative_prompt=negative if isinstance(negative, str) else "",
         width=width,
         height=height,
-        n=_count(model, parameters.get("n", model.n)),
+        n=_count(n_max, parameters.get("n", n_default)),
         seed=_seed(parameters.get("seed")),
         prompt_extend=_flag(parameters, "prompt_extend", model.prompt_extend),
         watermark=_flag(parameters, "watermark", False),
+        is_set=is_set,
     )
 
 
@@ -207,12 +216,12 @@ def _message_text(given: dict[str, Any]) -> str:
     return texts[0]
 
 
-def _count(model: Model, n: object) -> int:
-    if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= model.n_max:
+def _count(most: int, n: object) -> int:
+    if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= most:
         return n
-    if model.n_max == 1:
+    if most == 1:
         raise ServiceFault("InvalidParameter", "num_images_per_prompt must be 1")
-    raise ServiceFault("InvalidParameter", f"Range of n should be [1, {model.n_max}]")
+    raise ServiceFault("InvalidParameter", f"Range of n should be [1, {most}]")
 
 
 def _seed(seed: object) -> int | None:

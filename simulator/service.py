@@ -12,6 +12,7 @@ from typing import Any
 from simulator import answers, rules
 from simulator.config import Account, Clock, Config
 from simulator.drawing import Drawing
+from simulator.extras import scenes
 from simulator.faults import Fault, Faults
 from simulator.listing import read_list_query
 from simulator.models import MODELS, Model, Rate
@@ -214,7 +215,8 @@ class Service:
             known = ServiceFault(fault["code"], fault["message"])
             return Failure(known.code, known.message)
         alter = fault.parameters if fault and fault.kind.effect == "alter" else {}
-        count = 0 if alter.get("none") or "instead" in alter else order.n + alter.get("extra", 0)
+        wanted = scenes(order.prompt, order.n) if order.is_set else order.n
+        count = 0 if alter.get("none") or "instead" in alter else wanted + alter.get("extra", 0)
         seed = random.randint(0, SEED_MAX) if order.seed is None else order.seed
         watermark = "" if not order.watermark else "Qwen-Image" if "qwen" in order.model.id else "AI生成"
         drawing = Drawing(order.model.id, order.prompt, seed, order.width, order.height, watermark)
@@ -232,7 +234,7 @@ class Service:
             return Failure("DataInspectionFailed", answers.REFUSED_PICTURE)
         rewritten = f"{order.prompt}, soft daylight, fine detail, a calm composition" if order.prompt_extend else None
         size = f"{order.width}*{order.height}"
-        return Pictures(tuple(paths), size, order.prompt, rewritten, alter.get("instead"))
+        return Pictures(tuple(paths), size, order.prompt, rewritten, alter.get("instead"), alter.get("usage"))
 
     def _charge(self, caller: Caller, model: Model, pictures: Pictures, task: Task | None) -> None:
         """Per picture that was made; failed ones are free (API documentation)."""

@@ -18,7 +18,7 @@ LIFETIME = 24 * 3600.0  # seconds in which a task id can be queried (specificati
 class Pictures:
     """A good end. `paths` are signed paths of pictures, or None where that picture failed (partial success).
 
-    `instead`: fields of the output that come in place of pictures.
+    `instead`: fields of the output that come in place of pictures; `usage`: of the usage, in place of what is true.
     """
 
     paths: tuple[str | None, ...]
@@ -26,6 +26,7 @@ class Pictures:
     prompt: str
     actual_prompt: str | None  # None: the prompt was not rewritten
     instead: Mapping[str, Any] | None = None
+    usage: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -331,6 +331,23 @@ def test_partial_success_on_the_prompt_shape(start: Start, urls: Urls) -> None:
     assert [charge.images for charge in client.sim.billed] == [3]
 
 
+@pytest.mark.parametrize("model", ["wan2.2-t2i-plus", "wan2.6-t2i"])
+def test_a_usage_that_tells_of_less(start: Start, urls: Urls, model: str) -> None:
+    client = start()
+    client.sim.faults.add("other_usage", usage={"image_count": 1, "output_image_type": "qima_output_1k"})
+    task_id = client.task(model, n=2)
+    assert len(urls(client.wait(task_id))) == 2
+    usage = client.get(f"/tasks/{task_id}").json()["usage"]
+    assert usage["image_count"] == 1 and "output_image_type" not in usage
+
+
+def test_a_usage_that_tells_of_another_tier(start: Start) -> None:
+    client = start()
+    client.sim.faults.add("other_usage", usage={"output_image_type": "qima_output_2k"})
+    usage = client.sync("qwen-image-3.0-pro", size="1024*1024").json()["usage"]
+    assert (usage["output_image_type"], usage["output_image_count"]) == ("qima_output_2k", 1)
+
+
 def test_when_all_fail_the_task_fails(start: Start) -> None:
     client = start()
     client.sim.faults.add("partial_success", failed=2)

@@ -66,6 +66,34 @@ def test_image_generation_as_a_task(client: Any) -> None:
     assert done.usage.image_count == 2
 
 
+def test_a_set_as_a_task(client: Any) -> None:
+    message = Message(role="user", content=[{"text": "A fox: 1. wakes 2. walks 3. sleeps"}])
+    submitted: Any = ImageGeneration.async_call(
+        model="wan2.7-image", messages=[message], n=6, size="1024*1024", enable_sequential=True
+    )
+    client.sim.clock.advance(10)
+    done: Any = ImageGeneration.wait(submitted)
+    assert (done.output.task_status, done.usage.image_count, len(done.output.choices)) == ("SUCCEEDED", 3, 3)
+
+
+def test_what_newer_models_read(client: Any) -> None:
+    shares = ("50.00%", "30.00%", "20.00%")
+    palette = [{"hex": f"#{number}0A0B0", "ratio": share} for number, share in enumerate(shares)]
+    message = Message(role="user", content=[{"text": "a fox"}])
+    answer: Any = ImageGeneration.call(
+        model="wan2.7-image", messages=[message], n=1, size="768*768", thinking_mode=True, color_palette=palette
+    )
+    assert answer.status_code == HTTPStatus.OK
+    agent = dashscope.MultiModalConversation.call(
+        model="qwen-image-3.0", messages=MESSAGES, size="512*512", prompt_extend_mode="agent", enable_thinking=False
+    )
+    assert agent.status_code == HTTPStatus.OK
+    refused = dashscope.MultiModalConversation.call(
+        model="qwen-image-3.0", messages=MESSAGES, prompt_extend=False, prompt_extend_mode="agent"
+    )
+    assert (refused.status_code, refused.code) == (400, "InvalidParameter")
+
+
 @pytest.mark.parametrize("model", ["wan2.5-t2i-preview", "wan2.2-t2i-plus", "qwen-image"])
 def test_image_synthesis_as_a_task(client: Any, model: str) -> None:
     size = "1328*1328" if model == "qwen-image" else "1280*1280"
