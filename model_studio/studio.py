@@ -215,6 +215,7 @@ class Studio:
         async with self._pacer.requests(waiting.party).one(waiting):
             paid, drawn = await self._draw(request, waiting)
         entry, got = drawn.entry, drawn.fetched.pictures
+        bill = info.Bill(entry.billed, entry.asked.price)
         facts = {
             **info.of_request(paid.request),
             "request_id": entry.request_id,
@@ -222,11 +223,12 @@ class Studio:
             "size": info.sizes(got),
             "image_count": len(got),
             "source": drawn.source,
-            "cost": info.cost(paid.request, entry.billed, drawn.source, drawn.is_sent),
+            "cost": info.cost(paid.request, bill, drawn.source, drawn.is_sent),
             "times": info.times(waiting, drawn.drawing_seconds, entry.times),
             "notes": [
                 *paid.request.notes,
                 *info.surprises(paid.request, got),
+                *info.differences(paid.request, bill, len(entry.drawn.links)),
                 *drawn.fetched.notes,
                 *paid.notes,
             ],
@@ -248,7 +250,7 @@ class Studio:
             "size": str(request.size),
             "image_count": request.n,
             "source": source,
-            "cost": info.cost(request, request.n, source, is_sent),
+            "cost": info.cost(request, info.Bill(request.n, request.price), source, is_sent),
             "times": {"submitted_at": info.written(entry.sent)},
             "notes": [*request.notes, *lookup.notes(entry), *paid.notes],
         }

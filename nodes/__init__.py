@@ -2,13 +2,18 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from .color_palette import ColorPalette
 from .poller import TaskPoller
 from .prompt_list import PromptList
 from .qwen import QwenText2Image
 from .submit import SubmitText2Image
 from .wan import WanText2Image
+from .wan_set import WanImageSet
 
-NODES: list[type[io.ComfyNode]] = [QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList]
+NODES: list[type[io.ComfyNode]] = [
+    *(QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList),
+    *(WanImageSet, ColorPalette),
+]
 
 
 class ModelStudioExtension(ComfyExtension):

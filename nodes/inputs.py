@@ -11,7 +11,10 @@ from ..comfyui.studio import studio
 from ..model_studio import catalog, request
 from ..model_studio.account.regions import AUTO, REGIONS
 from ..model_studio.catalog import ASPECT_RATIOS, Model
-from ..model_studio.request import CALL_MODES, CUSTOM, MAX_SEED, ImageRequest
+from ..model_studio.request import ImageRequest, checks
+from ..model_studio.request.checks import CALL_MODES, CUSTOM, MAX_SEED
+from ..model_studio.request.options import AUTO as AUTO_RESOLUTION
+from ..model_studio.request.options import EXTEND_MODES, RESOLUTIONS, applies
 from ..model_studio.threads import in_time
 from ..model_studio.waiting import Waiting
 
@@ -93,6 +96,45 @@ def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input
     ]
 
 
+def option_inputs(models: tuple[Model, ...]) -> list[io.Input]:
+    """What only some of the models take (see options.Options); the page shows an input where the chosen one does.
+
+    Prompts in API format of before there were any have none.
+    """
+    inputs: dict[str, io.Input] = {
+        "resolution": io.Combo.Input(
+            "resolution",
+            options=list(RESOLUTIONS),
+            default=AUTO_RESOLUTION,
+            optional=True,
+            tooltip="How large pictures of the aspect ratio are: about 1K, 2K or 4K pixels square. auto: the model's "
+            "recommended size. Some models cost less at 1K.",
+        ),
+        "prompt_extend_mode": io.Combo.Input(
+            "prompt_extend_mode",
+            options=list(EXTEND_MODES),
+            default=EXTEND_MODES[0],
+            optional=True,
+            tooltip="How prompt_extend rewrites the prompt. agent: it plans the picture first, which takes longer.",
+        ),
+        "thinking": io.Boolean.Input(
+            "thinking",
+            default=True,
+            optional=True,
+            tooltip="Lets the model think before it draws: better pictures, later. Switch it off for speed.",
+        ),
+        "color_palette": io.String.Input(
+            "color_palette",
+            optional=True,
+            force_input=True,
+            tooltip="The colours of the picture and their shares, of the node Color Palette.",
+        ),
+    }
+    for known in inputs.values():
+        known.extra_dict = {"advanced": True}  # ComfyUI 0.3.75 has no argument for it
+    return [known for name, known in inputs.items() if any(applies(model, name, True) for model in models)]
+
+
 def region_input() -> io.Input:
     return io.Combo.Input(
         "region",
@@ -123,7 +165,8 @@ def call_inputs() -> list[io.Input]:
 def _model_tooltip(names: list[str]) -> str:
     """The specification's advice on choosing, of the models in the list."""
     advice = {use: " or ".join(name for name in best if name in names) for use, best in RECOMMENDED.items()}
-    return "The model that draws. " + "; ".join(f"{use}: {best}" for use, best in advice.items() if best) + "."
+    told = "; ".join(f"{use}: {best}" for use, best in advice.items() if best)
+    return f"The model that draws. {told}." if told else "The model that draws."
 
 
 def timeout_input(default: int, more: str = "") -> io.Input:
@@ -167,12 +210,7 @@ def image_outputs() -> list[io.Output]:
 
 
 def constant_checks(models: tuple[Model, ...]) -> Any:
-    """A `validate_inputs` for a node with `picture_inputs`: what is known while the graph is validated.
-
-    Linked values arrive as None and are checked by `plan` when the node runs, and so is what the disk does not tell in
-    time; ComfyUI's server waits for this, and goes on with all else. It raises InvalidRequest rather than
-    returning its text, because ComfyUI repeats a returned text for each argument.
-    """
+    """A `validate_inputs` for a node with `picture_inputs` (see check_constants)."""
 
     async def validate_inputs(
         cls: type[io.ComfyNode],
@@ -184,19 +222,29 @@ def constant_checks(models: tuple[Model, ...]) -> Any:
         n: int | None = None,
         region: str | None = None,
         call_mode: str | None = None,
+        resolution: str | None = None,
     ) -> bool:
-        with in_users_language():
-            if prompt is not None:
-                request.check_prompt(prompt)
-            real_region = None if region is None else await in_time(studio().region, region)
-            if model is None:
-                return True
-            given = {"aspect_ratio": aspect_ratio, "width": width, "height": height, "n": n, "call_mode": call_mode}
-            constants = {name: value for name, value in given.items() if value is not None}
-            request.check_known(request.check_model(model, models), real_region, constants)
-        return True
+        inputs = {name: value for name, value in locals().items() if name not in ("cls", "models")}
+        return await check_constants(models, **inputs)
 
     return classmethod(validate_inputs)
+
+
+async def check_constants(models: tuple[Model, ...], **inputs: Any) -> bool:
+    """Checks what is known while the graph is validated, and says that it is right.
+
+    Linked values arrive as None and are checked by `plan` when the node runs, and so is what the disk does not tell in
+    time; ComfyUI's server waits for this, and goes on with all else. It raises InvalidRequest rather than
+    returning its text, because ComfyUI repeats a returned text for each argument.
+    """
+    given = {name: value for name, value in inputs.items() if value is not None}
+    with in_users_language():
+        if "prompt" in given:
+            checks.check_prompt(given["prompt"])
+        real_region = await in_time(studio().region, given["region"]) if "region" in given else None
+        if "model" in given:
+            checks.check_known(checks.check_model(given["model"], models), real_region, given)
+    return True
 
 
 async def plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..comfyui.language import in_users_language
-from ..model_studio.request import prompts_in
+from ..model_studio.request.prompts import prompts_in
 from .inputs import CATEGORY, output
 from .search import found_by
 

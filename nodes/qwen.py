@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..comfyui.studio import studio
 from ..model_studio.catalog import QWEN_MODELS
 from .comfyui import fingerprint, image_output, running
-from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, option_inputs, picture_inputs, plan
 from .search import QWEN, TEXT_TO_IMAGE, found_by
 
 
@@ -22,7 +22,7 @@ class QwenText2Image(io.ComfyNode):
             category=CATEGORY,
             description="Draws pictures with Qwen-Image, strong in complex Chinese and English text. "
             "Calls Alibaba Cloud Model Studio with your own key; each picture is paid for.",
-            inputs=[*picture_inputs(QWEN_MODELS, custom_side=1328), *call_inputs()],
+            inputs=[*picture_inputs(QWEN_MODELS, custom_side=1328), *call_inputs(), *option_inputs(QWEN_MODELS)],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             **found_by(*QWEN, *TEXT_TO_IMAGE),

@@ -12,7 +12,7 @@ from ..model_studio.runs.info import NEW, RESUMED
 from ..model_studio.runs.outcomes import Outcome
 from ..model_studio.words import Text
 from .comfyui import fingerprint, finish, running, submitted
-from .inputs import CATEGORY, constant_checks, output, picture_inputs, plan
+from .inputs import CATEGORY, constant_checks, option_inputs, output, picture_inputs, plan
 from .search import QWEN, TEXT_TO_IMAGE, WAN, found_by
 
 # Seconds in which the service must take the task; it usually does so in under one, unless it limits requests.
@@ -29,7 +29,7 @@ class SubmitText2Image(io.ComfyNode):
             category=CATEGORY,
             description="Creates a task that draws pictures and returns its id at once; a Task Poller fetches them, "
             "now or within 24 hours. The pictures are paid for whether they are fetched or not.",
-            inputs=picture_inputs(TASK_MODELS, custom_side=1280),
+            inputs=[*picture_inputs(TASK_MODELS, custom_side=1280), *option_inputs(TASK_MODELS)],
             outputs=[
                 output(io.String, "task_id", "The task's id, for a Task Poller. Valid for 24 hours."),
                 output(io.String, "info", "JSON: model, region, request and task id, size, seed, cost, notes."),

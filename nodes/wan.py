@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..comfyui.studio import studio
 from ..model_studio.catalog import WAN_MODELS
 from .comfyui import fingerprint, image_output, running
-from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, picture_inputs, plan
+from .inputs import CATEGORY, call_inputs, constant_checks, image_outputs, option_inputs, picture_inputs, plan
 from .search import TEXT_TO_IMAGE, WAN, found_by
 
 
@@ -22,7 +22,7 @@ class WanText2Image(io.ComfyNode):
             category=CATEGORY,
             description="Draws pictures with Wan, strong in realistic and photographic scenes. "
             "Calls Alibaba Cloud Model Studio with your own key; each picture is paid for.",
-            inputs=[*picture_inputs(WAN_MODELS, custom_side=1280), *call_inputs()],
+            inputs=[*picture_inputs(WAN_MODELS, custom_side=1280), *call_inputs(), *option_inputs(WAN_MODELS)],
             outputs=image_outputs(),
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             **found_by(*WAN, *TEXT_TO_IMAGE),

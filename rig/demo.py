@@ -190,7 +190,7 @@ def cost_of(api_prompt: Mapping[str, Any]) -> dict[str, float]:
 
 def times(api_prompt: Mapping[str, Any], node: Mapping[str, Any]) -> int:
     """How often a node runs in one prompt: once, or once for each prompt of a Prompt List before it."""
-    from model_studio.request import prompts_in
+    from model_studio.request.prompts import prompts_in
 
     longest = 1
     for value in node["inputs"].values():

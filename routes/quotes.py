@@ -10,7 +10,7 @@ from aiohttp import web
 from ..comfyui.language import translations
 from ..comfyui.studio import studio
 from ..model_studio.errors import InvalidRequest, KeyMissing
-from ..model_studio.page.quote import Account, quote, quote_of_fetching
+from ..model_studio.page.quote import Account, quote, quote_of_fetching, quote_of_set
 from ..model_studio.request import ImageRequest
 from ..model_studio.runs.budget import Priced
 from ..model_studio.threads import start
@@ -39,15 +39,17 @@ class _Unspent:
 
 async def ask_price(request: web.Request) -> web.Response:
     """For {"inputs": {id: value}, "linked": whether any that decides the price is left out because it is linked,
-    "prompts": the text of the Prompt List it is linked to, if any, "fetches": whether it is a Task Poller}.
+    "prompts": the text of the Prompt List it is linked to, if any, "fetches": whether it is a Task Poller, "set":
+    whether it draws picture sets}.
     """
     body = await json_object(request, MAX_BODY)
     inputs, linked, prompts = body.get("inputs"), body.get("linked"), body.get("prompts")
     if not isinstance(inputs, dict) or not isinstance(linked, bool) or not isinstance(prompts, str | None):
         raise InvalidRequest(Text("The request holds no inputs of a node."))
     account = studio() if tells_private(request) else _Unspent(studio())
+    of_drawing = quote_of_set if body.get("set") else quote
     fetches = bool(body.get("fetches"))
-    about = (quote_of_fetching, inputs, account) if fetches else (quote, inputs, linked, account, prompts)
+    about = (quote_of_fetching, inputs, account) if fetches else (of_drawing, inputs, linked, account, prompts)
     told = await asyncio.wrap_future(start(*about))
     no_key = isinstance(told.problem, KeyMissing)  # where to put one is told by a button
     problem = told.problem and (told.problem.what if no_key else told.problem.text)

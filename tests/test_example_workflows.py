@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from model_studio.catalog import ALL_MODELS, ASPECT_RATIOS
-from model_studio.request import ImageRequest, plan, prompts_in
+from model_studio.request import ImageRequest, plan
+from model_studio.request.prompts import prompts_in
 from rig import demo
 from rig.layout import COMFYUI_VERSION, PACK_NAME, ROOT
 from rig.workflows import to_api_prompt, widget_values

@@ -13,11 +13,10 @@ from rig.layout import ROOT
 from tests.chinese import other_script, other_words
 
 NODES: dict[str, Any] = json.loads((ROOT / "tests/comfyui/object_info.json").read_text("utf-8"))
-MODELS = {
-    name
-    for node in NODES.values()
-    for name in node["input"]["required"].get("model", ["", {"options": []}])[1]["options"]
+INPUTS: dict[str, dict[str, Any]] = {
+    node_id: node["input"].get("required", {}) | node["input"].get("optional", {}) for node_id, node in NODES.items()
 }
+MODELS = {name for inputs in INPUTS.values() for name in inputs.get("model", ["", {"options": []}])[1]["options"]}
 # Numbers, names, words: "300", "qwen-image-2.0-pro", "cn-beijing", "curl".
 LATIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]|[0-9]")
 CHINESE = ("zh", "zh-TW")
@@ -35,10 +34,10 @@ def flat(branch: Any, *path: str) -> dict[tuple[str, ...], str]:
     return {where: text for key, value in branch.items() for where, text in flat(value, *path, key).items()}
 
 
-def schema_words(node: dict[str, Any]) -> dict[str, Any]:
+def schema_words(node_id: str) -> dict[str, Any]:
     """What a node says of itself, in the shape of nodeDefs.json."""
-    inputs = {}
-    for name, (_, options) in node["input"]["required"].items():
+    node, inputs = NODES[node_id], {}
+    for name, (_, options) in INPUTS[node_id].items():
         inputs[name] = {"name": name, "tooltip": options["tooltip"]}
         if options.get("multiline") and "placeholder" in options:  # ComfyUI's page shows no other hints
             inputs[name]["placeholder"] = options["placeholder"]
@@ -62,7 +61,7 @@ def translated(language: str) -> dict[tuple[str, ...], str]:
 
 
 def test_english_is_what_the_nodes_say() -> None:
-    assert words("en") == {name: schema_words(node) for name, node in NODES.items()}
+    assert words("en") == {node_id: schema_words(node_id) for node_id in NODES}
 
 
 def test_chinese_has_the_same_keys_in_the_same_order(translated: dict[tuple[str, ...], str]) -> None:
@@ -78,8 +77,8 @@ def test_values_that_need_it_have_a_label_that_begins_with_them(translated: dict
             assert re.fullmatch(re.escape(value) + "（.+）", label)
     combos = {
         (node_id, name): options["options"]
-        for node_id, node in NODES.items()
-        for name, (kind, options) in node["input"]["required"].items()
+        for node_id, inputs in INPUTS.items()
+        for name, (kind, options) in inputs.items()
         if kind == "COMBO" and name != "model"
     }
     assert labelled == combos

@@ -1,18 +1,20 @@
 """Every text-to-image model as data. A new model is one new entry in `qwen` or `wan`, and nothing else changes."""
 
+from collections.abc import Sequence
+
 from .model import ASPECT_RATIOS, BEIJING, SINGAPORE, VIRGINIA, Endpoint, Model
 from .qwen import QWEN_MODELS
 from .sizes import Size
-from .wan import WAN_MODELS
+from .wan import SET_MODELS, WAN_MODELS
 
 ALL_MODELS = QWEN_MODELS + WAN_MODELS
 # Wan first: wan2.6-t2i is the model with tasks that the specification recommends.
 TASK_MODELS = tuple(model for model in WAN_MODELS + QWEN_MODELS if model.task)
 
 
-def find(name: str) -> Model | None:
+def find(name: str, models: Sequence[Model] = ALL_MODELS) -> Model | None:
     """The model of that name, or that is called so in some region (wan2.1-… and wanx2.1-…)."""
-    return next((model for model in ALL_MODELS if name == model.name or name in model.ids.values()), None)
+    return next((model for model in models if name == model.name or name in model.ids.values()), None)
 
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "ASPECT_RATIOS",
     "BEIJING",
     "QWEN_MODELS",
+    "SET_MODELS",
     "SINGAPORE",
     "TASK_MODELS",
     "VIRGINIA",

@@ -53,11 +53,12 @@ class PromptLimit:
 class Price:
     """List price of one picture, valid where its conditions hold; failed pictures are free (documentation).
 
-    `amounts` maps a region to (amount, currency).
+    `amounts` maps a region to (amount, currency); `tier`: how the service names it in its bill, where it does.
     """
 
     amounts: Mapping[str, tuple[float, str]]
     max_pixels: int | None = None
+    tier: str = ""
     prompt_extend: bool | None = None
 
     def applies(self, size: Size, prompt_extend: bool) -> bool:
@@ -86,19 +87,27 @@ class Model:
     size_rules: tuple[SizeRule, ...]  # what live servers enforce comes last
     ratio_sizes: Mapping[str, Size]  # one for each of ASPECT_RATIOS
     max_n: int
-    takes: frozenset[str]  # of negative_prompt, prompt_extend, watermark
+    takes: frozenset[str]  # of negative_prompt, prompt_extend, watermark, and of what `wire` names
     prompt_limit: PromptLimit
     prices: tuple[Price, ...]  # the first that applies counts
     rate_limit: RateLimit
     typical_seconds: float
     sources: Mapping[str, str]
     rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)  # where a region differs
+    is_set: bool = False  # it draws a set of pictures: `max_n` is the most, and the model decides how many
+    tiers: Mapping[str, Mapping[str, Size]] = field(default_factory=dict)  # 1K, 2K, 4K -> as ratio_sizes
+    wire: Mapping[str, str] = field(default_factory=dict)  # input -> parameter, where only some models take it
+    once_took: frozenset[str] = frozenset()  # what versions before 0.2 sent too: their requests are known by it
 
     def price(self, region: str, size: Size, prompt_extend: bool) -> tuple[float, str] | None:
         """List price of one picture as (amount, currency), or None where none is known."""
         extend = prompt_extend and "prompt_extend" in self.takes
         price = next((price for price in self.prices if price.applies(size, extend)), None)
         return price.amounts.get(region) if price else None
+
+    def price_of_tier(self, region: str, tier: str) -> tuple[float, str] | None:
+        """The same for what the service says it billed."""
+        return next((price.amounts.get(region) for price in self.prices if tier and price.tier == tier), None)
 
 
 def same_id(name: str, *regions: str) -> dict[str, str]:

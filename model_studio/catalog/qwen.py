@@ -26,6 +26,7 @@ from .sizes import Area, OneOf, Size, sizes
 
 _ALL = frozenset({"negative_prompt", "prompt_extend", "watermark"})
 _FIVE = sizes("1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664")
+_FIVE_BY_RATIO = by_ratio("1328*1328", "1664*928", "928*1664", "1472*1104", "1104*1472")
 _BIG = by_ratio("2048*2048", "2688*1536", "1536*2688", "2368*1728", "1728*2368")
 _SMALLEST, _2K = Size(512, 512), Size(2048, 2048)
 
@@ -79,7 +80,7 @@ QWEN_MAX = Model(
     task=None,
     # Live servers let more through and name changing ranges; the specification names five sizes.
     size_rules=(OneOf(_FIVE, SPEC),),
-    ratio_sizes=by_ratio("1328*1328", "1664*928", "928*1664", "1472*1104", "1104*1472"),
+    ratio_sizes=_FIVE_BY_RATIO,
     max_n=1,
     takes=_ALL,
     prompt_limit=PromptLimit(800, "tokens"),
@@ -130,10 +131,15 @@ QWEN_3_PRO = Model(
         Area(_SMALLEST, Size(2560, 2560), SERVERS, max_ratio=8),
     ),
     ratio_sizes=_BIG,
+    tiers={"1K": _FIVE_BY_RATIO, "2K": _BIG},
     max_n=6,
-    takes=_ALL,
+    takes=_ALL | {"thinking", "prompt_extend_mode"},
+    wire={"thinking": "enable_thinking", "prompt_extend_mode": "prompt_extend_mode"},
     prompt_limit=PromptLimit(4500, "tokens"),
-    prices=(Price(cny_usd(0.25, 0.04), max_pixels=2_250_000), Price(cny_usd(0.50, 0.075))),
+    prices=(
+        Price(cny_usd(0.25, 0.04), max_pixels=2_250_000, tier="qima_output_1k"),
+        Price(cny_usd(0.50, 0.075), tier="qima_output_2k"),
+    ),
     rate_limit=RateLimit(5, 60),
     typical_seconds=40,
     sources={
@@ -153,6 +159,7 @@ QWEN_3 = replace(
     QWEN_3_PRO,
     name="qwen-image-3.0",
     ids=same_id("qwen-image-3.0", BEIJING, SINGAPORE),
+    tiers={},
     prices=(Price(cny_usd(0.20, 0.03)),),
     typical_seconds=35,
     sources={**QWEN_3_PRO.sources, "prices": SECOND_HAND, "typical_seconds": SECOND_HAND},
@@ -162,11 +169,15 @@ QWEN_2_1_PRO = replace(
     QWEN_3_PRO,
     name="qwen-image-2.1-pro",
     ids=same_id("qwen-image-2.1-pro", BEIJING, SINGAPORE),
+    tiers={},
+    takes=QWEN_3_PRO.takes - {"negative_prompt"},
+    once_took=frozenset({"negative_prompt"}),
     prices=(Price(cny_usd(0.25, 0.04)),),
     typical_seconds=60,
     sources={
         **QWEN_3_PRO.sources,
         "ids": f"{QWEN_DOCS}; Singapore {SECOND_HAND}",
+        "takes": SECOND_HAND,
         "prices": SECOND_HAND,
         "typical_seconds": SECOND_HAND,
     },

@@ -30,6 +30,9 @@ from .sizes import Area, OneOf, Sides, Size, sizes
 _ALL = frozenset({"negative_prompt", "prompt_extend", "watermark"})
 _SMALLEST, _LARGEST = Size(768, 768), Size(1440, 1440)
 _V2_SIDES = Sides(512, 1440, _LARGEST, SPEC)
+_1K = by_ratio("1024*1024", "1280*720", "720*1280", "1152*864", "864*1152")  # 1:1 documented, the others chosen
+_2K = by_ratio("2048*2048", "2688*1536", "1536*2688", "2368*1728", "1728*2368")
+_4K = by_ratio("4096*4096", "4096*2304", "2304*4096", "4096*3072", "3072*4096")
 
 WAN_2_6 = Model(
     name="wan2.6-t2i",
@@ -74,9 +77,11 @@ WAN_2_7_PRO = Model(
         Area(_SMALLEST, Size(4096, 4096), WAN27_DOCS, max_ratio=8),
         Area(_SMALLEST, Size(4096, 4096), SERVERS),
     ),
-    ratio_sizes=by_ratio("2048*2048", "2688*1536", "1536*2688", "2368*1728", "1728*2368"),
+    ratio_sizes=_2K,
+    tiers={"1K": _1K, "2K": _2K, "4K": _4K},
     max_n=4,
-    takes=frozenset({"watermark"}),
+    takes=frozenset({"watermark", "thinking", "color_palette"}),
+    wire={"thinking": "thinking_mode", "color_palette": "color_palette"},
     prompt_limit=PromptLimit(5000, "characters"),
     prices=(Price(cny_usd(0.50, 0.075)),),
     rate_limit=RateLimit(5, 1, concurrent=5),
@@ -102,8 +107,23 @@ WAN_2_7 = replace(
         Area(_SMALLEST, Size(2048, 2048), WAN27_DOCS, max_ratio=8),
         Area(_SMALLEST, Size(4096, 4096), SERVERS),
     ),
+    tiers={"1K": _1K, "2K": _2K},
     prices=(Price(cny_usd(0.20, 0.03)),),
 )
+
+
+def _as_set(model: Model) -> Model:
+    """The model where it draws a set: pictures of up to 2K, of which it decides the number; no thinking, no colours."""
+    return replace(
+        model,
+        is_set=True,
+        max_n=12,
+        size_rules=(Area(_SMALLEST, Size(2048, 2048), WAN27_DOCS, max_ratio=8),),
+        takes=frozenset({"watermark"}),
+        wire={},
+        tiers={},
+    )
+
 
 _V2_SOURCES = {
     "ids": WAN_DOCS,
@@ -213,3 +233,6 @@ WAN_MODELS: tuple[Model, ...] = (
     WAN_2_1_TURBO,
     WAN_2_0_TURBO,
 )
+
+# The same models by another name of theirs; what differs is said in _as_set.
+SET_MODELS: tuple[Model, ...] = (_as_set(WAN_2_7), _as_set(WAN_2_7_PRO))

@@ -91,6 +91,9 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE requests ADD COLUMN reason TEXT;  -- JSON: why it failed; NULL: not known
     """,
+    """
+    ALTER TABLE requests ADD COLUMN is_set INTEGER NOT NULL DEFAULT 0;  -- whether n is the most of a set of pictures
+    """,
 )
 
 

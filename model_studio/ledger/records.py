@@ -27,7 +27,10 @@ from .unwritten import Unwritten
 
 @dataclass(frozen=True)
 class Asked:
-    """What a new record holds. `price`: list price of one picture as (amount, currency); None: not known."""
+    """What a new record holds. `price`: list price of one picture as (amount, currency); None: not known.
+
+    `is_set`: `n` is the most pictures of a set.
+    """
 
     account: str
     region: str
@@ -39,6 +42,7 @@ class Asked:
     seed: int | None = None
     is_task: bool = True
     price: tuple[float, str] | None = None
+    is_set: bool = False
 
 
 @dataclass(frozen=True)
@@ -383,7 +387,7 @@ def _with_tasks(ledger: sqlite3.Connection, task_ids: Sequence[str]) -> list[Ent
 # The pictures of a request. A digest is of another file where a process of the version before has stored one since.
 _FILES = "SELECT number, file, digest FROM pictures LEFT JOIN digests USING (request, number, file) WHERE request = ?"
 _MOST_VALUES = 500  # of one statement; SQLite before 3.32 takes 999
-_ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task")
+_ASKED = ("account", "region", "fingerprint", "model", "prompt", "size", "n", "seed", "is_task", "is_set")
 _SEARCHED = ("prompt", "model", "task_id")  # by instr, not LIKE: nothing needs escaping, and no text is too long
 _PLAIN = ("name", "state", "created", "updated", "sent", "day", "billed", "adopted", "task_id", "request_id", "denied")
 
@@ -410,7 +414,7 @@ def _write(ledger: sqlite3.Connection, entry: Entry) -> Entry:
 def _entry(row: sqlite3.Row, ledger: sqlite3.Connection) -> Entry:
     files = ledger.execute(_FILES, (row["id"],)).fetchall()
     price = None if row["currency"] is None else (row["price"], row["currency"])
-    asked = {name: row[name] for name in _ASKED} | {"is_task": bool(row["is_task"])}
+    asked = {name: row[name] for name in _ASKED} | {name: bool(row[name]) for name in ("is_task", "is_set")}
     plain = {name: row[name] for name in _PLAIN} | {"adopted": bool(row["adopted"])}
     return Entry(
         id=row["id"],
@@ -451,9 +455,11 @@ def _largest(sums: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
 def _drawn(columns: Mapping[str, Any]) -> Drawn:
     known = {field.name for field in fields(Drawn)}
     lists = {name: value for name, value in columns.items() if name in known and isinstance(value, list)}
-    more = columns.get("more")
     texts: dict[str, Any] = {name: tuple(map(str, value)) for name, value in lists.items()}
-    return Drawn(**texts, more=more if isinstance(more, int) else 0)
+    counts: dict[str, Any] = {
+        name: value for name in ("more", "counted") if isinstance(value := columns.get(name), int)
+    }
+    return Drawn(**texts, **counts, tier=str(columns.get("tier", "")))
 
 
 def _reason(columns: Mapping[str, Any]) -> Reason | None:

@@ -72,7 +72,7 @@ def shown(entry: Entry, reuse: bool, now: float) -> dict[str, Any]:
         "region": asked.region,
         "prompt": in_short(asked.prompt, PROMPT_LENGTH),
         "size": asked.size,
-        "n": asked.n,
+        "n": len(entry.drawn.links) or asked.n if asked.is_set else asked.n,
         "seed": asked.seed,
         "state": state_of(entry, now),
         "why": why(entry, now),

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .. import request
-from ..catalog import ALL_MODELS, Model, Size
+from ..catalog import ALL_MODELS, SET_MODELS, Model, Size
 from ..catalog.model import SECOND_HAND
 from ..errors import ModelStudioError
-from ..request import ImageRequest
+from ..request import ImageRequest, checks, options
+from ..request.notes import size_notes
+from ..request.prompts import prompts_in
 from ..runs.budget import Priced
 
 EXACT = "exact"
 ABOUT = "about"  # second-hand prices
 AT_LEAST = "at least"  # an input is linked: its value, and how many there will be, is known when the node runs
+AT_MOST = "at most"  # a set of pictures, of which the model decides the number
 
 _INPUTS = ("width", "height", "n", "negative_prompt", "prompt_extend", "watermark")
 _WHOLE = frozenset({*_INPUTS, "prompt", "model", "aspect_ratio", "seed"})  # call_mode: Submit has none
+# What the node of sets has not, and does not send either.
+_OF_SETS = {"negative_prompt": "", "prompt_extend": False}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Quote:
     applies   input -> whether the model, or the aspect ratio, reads it
     max_n     most pictures in one request
     seconds   that one request usually takes; None where the model is not known
-    cost      amount, currency, precision (one of EXACT, ABOUT, AT_LEAST); None where no price is known
+    cost      amount, currency, precision (one of EXACT, ABOUT, AT_LEAST, AT_MOST); None where no price is known
     size      in pixels; None where it is not known
     notes     what a run would tell of the size
     problem   the error that a run would end with
@@ -59,30 +64,46 @@ class Account(Protocol):
     def check_task_ids(self, text: str) -> None: ...
 
 
-def quote(given: Mapping[str, Any], linked: bool, account: Account, prompts: str | None = None) -> Quote:
+def quote_of_set(given: Mapping[str, Any], linked: bool, account: Account, prompts: str | None = None) -> Quote:
+    """The same for a node of picture sets, whose `n` is called `max_images`."""
+    renamed = {"n" if name == "max_images" else name: value for name, value in given.items()}
+    return quote(_OF_SETS | renamed, linked, account, prompts, SET_MODELS)
+
+
+def quote(
+    given: Mapping[str, Any],
+    linked: bool,
+    account: Account,
+    prompts: str | None = None,
+    models: Sequence[Model] = ALL_MODELS,
+) -> Quote:
     """For inputs by id, as a node has them: any may be missing, and is then not looked at.
 
     `linked`: whether some that decide the price are missing because they are linked; `prompts`: the text of the Prompt
     List that the node is linked to. Raises InvalidRequest for an unknown model, and for values of a wrong type.
     """
-    request.check_types(given)
+    checks.check_types(given)
     if linked and "model" not in given:
-        return Quote(dict.fromkeys(_INPUTS, True), max(model.max_n for model in ALL_MODELS), seconds=None)
-    model = request.check_model(given.get("model", ""), ALL_MODELS)
+        return Quote(
+            dict.fromkeys((*_INPUTS, *options.NAMES), True), max(model.max_n for model in models), seconds=None
+        )
+    model = checks.check_model(given.get("model", ""), models)
+    if not linked:
+        given = {"resolution": options.AUTO, **given}
     told = Quote(_applies(model, given), model.max_n, model.typical_seconds)
     try:
         region = account.region(given["region"]) if "region" in given else None
-        size = request.check_known(model, region, given)
+        size = checks.check_known(model, region, given)
         priced = _Priced.lowest(model, region, size, given) if region else None
         told = replace(told, cost=_cost(priced, linked), size=str(size) if size else None, notes=_notes(model, size))
         if prompts is not None:
-            told = replace(told, prompts=len(request.prompts_in(prompts)))
+            told = replace(told, prompts=len(prompts_in(prompts)))
         if "prompt" in given:
-            request.check_prompt(given["prompt"])
+            checks.check_prompt(given["prompt"])
         if region:
             account.need_key(region)
         if priced and (priced.price or not linked):
-            account.check_budget(priced, _whole(given, region))
+            account.check_budget(priced, None if linked else _whole(model, given, region))
     except ModelStudioError as problem:
         return replace(told, problem=problem)
     return told
@@ -90,7 +111,7 @@ def quote(given: Mapping[str, Any], linked: bool, account: Account, prompts: str
 
 def quote_of_fetching(given: Mapping[str, Any], account: Account) -> Quote:
     """The same for a Task Poller, which costs nothing."""
-    request.check_types(given)
+    checks.check_types(given)
     told = Quote({}, max_n=0, seconds=None)
     try:
         if "task_id" in given:
@@ -103,9 +124,11 @@ def quote_of_fetching(given: Mapping[str, Any], account: Account) -> Quote:
 
 
 def _applies(model: Model, given: Mapping[str, Any]) -> dict[str, bool]:
-    is_custom = given.get("aspect_ratio", request.CUSTOM) == request.CUSTOM
+    is_custom = given.get("aspect_ratio", checks.CUSTOM) == checks.CUSTOM
     known = {"width": is_custom, "height": is_custom, "n": model.max_n > 1}
-    return {name: known.get(name, name in model.takes) for name in _INPUTS}
+    known["resolution"] = bool(model.tiers) and not (is_custom and "aspect_ratio" in given)
+    newer = {name: options.applies(model, name, given.get("prompt_extend", True)) for name in options.NAMES}
+    return {name: name in model.takes for name in _INPUTS} | newer | known
 
 
 @dataclass(frozen=True)
@@ -131,17 +154,20 @@ def _cost(priced: _Priced | None, linked: bool) -> dict[str, Any] | None:
     if not priced or not priced.price:
         return None
     amount, currency = priced.price
-    precision = AT_LEAST if linked else ABOUT if SECOND_HAND in priced.model.sources["prices"] else EXACT
-    return {"amount": round(amount * priced.n, 4), "currency": currency, "precision": precision}
+    is_set = priced.model.is_set
+    about = ABOUT if SECOND_HAND in priced.model.sources["prices"] else EXACT
+    precision = AT_LEAST if linked else AT_MOST if is_set else about
+    count = 1 if linked and is_set else priced.n
+    return {"amount": round(amount * count, 4), "currency": currency, "precision": precision}
 
 
 def _notes(model: Model, size: Size | None) -> tuple[str, ...]:
-    return tuple(request.size_notes(model, size)) if size else ()
+    return tuple(size_notes(model, size)) if size else ()
 
 
-def _whole(given: Mapping[str, Any], region: str | None) -> ImageRequest | None:
+def _whole(model: Model, given: Mapping[str, Any], region: str | None) -> ImageRequest | None:
     """The request that a run would make, where the node holds all of it."""
     if not region or not given.keys() >= _WHOLE:
         return None
-    known = {name: given[name] for name in _WHOLE}
-    return request.plan(**known, region=region, call_mode=given.get("call_mode", "async"))
+    known = {name: given[name] for name in (*_WHOLE, *options.NAMES) if name in given}
+    return request.plan(**known, models=[model], region=region, call_mode=given.get("call_mode", "async"))

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..request import ImageRequest
 from ..service.answers import Drawn
 from ..waiting import Waiting
-from ..words import Text
+from ..words import Text, money
 from .pictures import Picture
 
 # Where a result came from.
 NEW = "new"
 RESUMED = "resumed"  # a task or finished pictures of an earlier run were taken up; nothing was sent that costs
 STORED = "from store"  # no request at all
+
+
+@dataclass(frozen=True)
+class Bill:
+    """How many pictures were billed, or will be, and the list price of one (amount, currency)."""
+
+    count: int
+    price: tuple[float, str] | None
 
 
 def of_request(request: ImageRequest) -> dict[str, Any]:
@@ -27,26 +36,39 @@ def of_request(request: ImageRequest) -> dict[str, Any]:
     }
 
 
-def cost(request: ImageRequest, count: int, source: str, is_sent: bool) -> dict[str, Any] | None:
+def cost(request: ImageRequest, bill: Bill, source: str, is_sent: bool) -> dict[str, Any] | None:
     """At list price; None where none is known. What was paid for by an earlier run costs nothing now.
 
     `is_sent`: whether it was sent, and so paid for, by this run.
     """
-    if request.price is None:
+    if bill.price is None:
         return None
-    amount, currency = request.price
+    amount, currency = bill.price
     basis = (
         Text("list price ({source})", source=request.model.sources["prices"])
         if is_sent
         else Text("{source}: paid for before", source=source)
     )
-    return {"amount": round(amount * count, 4) if is_sent else 0.0, "currency": currency, "basis": basis}
+    return {"amount": round(amount * bill.count, 4) if is_sent else 0.0, "currency": currency, "basis": basis}
+
+
+def differences(request: ImageRequest, bill: Bill, came: int) -> list[Text]:
+    """Notes on a bill that is not as it was planned, or does not fit what came."""
+    notes = []
+    if bill.count != came:
+        notes.append(Text("Pictures that came: {count}; pictures billed: {billed}.", billed=bill.count, count=came))
+    if bill.price and request.price and bill.price != request.price:
+        facts = {"billed": money(*bill.price), "planned": money(*request.price)}
+        notes.append(Text("The service billed {billed} a picture; {planned} was expected.", **facts))
+    return notes
 
 
 def surprises(request: ImageRequest, got: list[Picture]) -> list[Text]:
     """Notes on what is not as it was asked for."""
     notes = []
-    if len(got) != request.n:
+    if request.model.is_set and len(got) < request.n:
+        notes.append(Text("The model made a set of {count}; up to {n} were asked for.", n=request.n, count=len(got)))
+    elif len(got) != request.n:
         notes.append(Text("{n} pictures were asked for, {count} came.", n=request.n, count=len(got)))
     other = dict.fromkeys(picture.size for picture in got if picture.size != str(request.size))
     if other:

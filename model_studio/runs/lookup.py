@@ -68,8 +68,9 @@ def contradicts(record: Entry, answer: TaskAnswer) -> bool:
         return False
     ours = _plain(record.asked.prompt)
     count = len(answer.drawn.links) + len(answer.drawn.failures)
+    fits = count <= record.asked.n if record.asked.is_set else count == record.asked.n
     return (
-        count != record.asked.n
+        not fits
         or answer.size not in ("", record.asked.size)
         or not all(ours.startswith(_plain(prompt)) for prompt in answer.drawn.asked_prompts)
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
+from .. import catalog
 from ..errors import (
     ModelStudioError,
     NoPictures,
@@ -74,8 +76,12 @@ class PaidRecord:
         """The service is done. Failed pictures are free; with neither pictures nor failures nobody knows the bill."""
         request_id = self.entry.request_id or answer.request_id
         if answer.drawn.links:
-            billed = len(answer.drawn.links) if self.entry.asked.fingerprint else 0
-            values = {"drawn": answer.drawn, "times": answer.times, "billed": billed, "request_id": request_id}
+            values = {
+                "drawn": answer.drawn,
+                "times": answer.times,
+                "request_id": request_id,
+                **self._bill(answer.drawn),
+            }
             if self.entry.state == "sending":  # a sync call
                 values["sent"] = self.now
             await self._become("drawn", **values)
@@ -84,6 +90,15 @@ class PaidRecord:
             await self._become("failed", billed=0, request_id=request_id, reason=reason)
         else:
             await self._note(request_id=request_id)
+
+    def _bill(self, drawn: Drawn) -> dict[str, Any]:
+        """What the service says it bills, rather than what was planned: how many pictures, and at which price."""
+        asked = self.entry.asked
+        if not asked.fingerprint:
+            return {"billed": 0}
+        model = catalog.find(asked.model or "")
+        price = (model and model.price_of_tier(asked.region, drawn.tier)) or asked.price
+        return {"billed": drawn.counted or len(drawn.links), "asked": replace(asked, price=price)}
 
     async def failed(self, error: ModelStudioError) -> None:
         """Refused, failed or canceled: not billed."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from ..account.regions import ApiHost
 from ..errors import ConnectionFailed, LedgerUnreadable, ServiceError, SubmissionUncertain
@@ -42,14 +43,15 @@ class Access:
 def fingerprints(host: ApiHost, account: str, request: ImageRequest) -> list[str]:
     """A digest of all that decides the picture: where it is asked for, by whom, and the JSON that asks for it.
 
-    A second one is that by which versions before 0.2 knew it where the vendor's own address was set.
+    The first is its own; others are those by which versions before 0.2 knew it, where the vendor's own address was set,
+    or the model took more.
     """
     addresses = [host.identity, host.base_url] if host.replaced else [host.identity]
-    return [_digest(address, host, account, request) for address in addresses]
+    return [_digest(address, host, account, body) for body in request.identities for address in addresses]
 
 
-def _digest(where: str, host: ApiHost, account: str, request: ImageRequest) -> str:
-    facts = [where, host.region, account, request.identity]
+def _digest(where: str, host: ApiHost, account: str, body: Mapping[str, Any]) -> str:
+    facts = [where, host.region, account, body]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -76,6 +78,7 @@ class PaidRequest(PaidRecord):
             n=request.n,
             seed=request.seed,
             is_task=request.endpoint.is_async,
+            is_set=request.model.is_set,
             price=request.price,
         )
         fresh = new_entry(self._asked, "sending", session.ledger.now())
@@ -139,7 +142,10 @@ class PaidRequest(PaidRecord):
     @property
     def bill(self) -> Text:
         n = self.request.n
-        pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
+        if self.request.model.is_set:
+            pictures = Text("up to {count} pictures", count=n)
+        else:
+            pictures = Text("{count} pictures", count=n) if n > 1 else Text("{count} picture", count=n)
         if not self.request.price:
             return pictures
         amount, currency = self.request.price

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..words import Text
@@ -31,7 +31,8 @@ class Drawn:
     """What an answer says was drawn: links in the service's order, the prompts it really used, what failed.
 
     `asked_prompts`: the prompts as they were sent, where it repeats them (prompt shape). `said`: texts that came in
-    place of pictures, as when a model refuses in words. `more`: links beyond MOST, which are not read.
+    place of pictures, as when a model refuses in words. `more`: links beyond MOST, which are not read. `counted`,
+    `tier`: how many pictures it bills, and at which of its prices; 0 and empty where it does not tell.
     """
 
     links: tuple[str, ...] = ()
@@ -40,6 +41,8 @@ class Drawn:
     asked_prompts: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     more: int = 0
+    counted: int = 0
+    tier: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class TaskAnswer:
 
 
 def read_task(body: dict[str, Any]) -> TaskAnswer:
-    output = _dict(body.get("output"))
+    output, usage = _dict(body.get("output")), _dict(body.get("usage"))
     times = {name: identifier(output.get(name)) for name in ("submit_time", "scheduled_time", "end_time")}
     return TaskAnswer(
         task_id=text(output.get("task_id")),
@@ -69,8 +72,8 @@ def read_task(body: dict[str, Any]) -> TaskAnswer:
         request_id=identifier(body.get("request_id")),
         code=one_line(output.get("code")),
         message=one_line(output.get("message")),
-        drawn=read_drawn(output),
-        size=_size(_dict(body.get("usage"))),
+        drawn=replace(read_drawn(output), counted=_counted(usage), tier=identifier(usage.get("output_image_type"))),
+        size=_size(usage),
         times={name: time for name, time in times.items() if time},
         other_work=_other_work(output),
     )
@@ -82,6 +85,12 @@ def _size(usage: dict[str, Any]) -> str:
         return size
     width, height = usage.get("width"), usage.get("height")
     return f"{width}*{height}" if isinstance(width, int) and isinstance(height, int) else ""
+
+
+def _counted(usage: dict[str, Any]) -> int:
+    """`image_count`, of qwen-image-3.0 `output_image_count` (API references); 0 for what no request can have made."""
+    count = usage.get("image_count", usage.get("output_image_count"))
+    return count if type(count) is int and 0 < count <= MOST else 0
 
 
 def read_drawn(output: Any) -> Drawn:

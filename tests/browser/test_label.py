@@ -104,6 +104,49 @@ def test_only_what_applies_can_be_changed(open_page: Callable[..., Page], shot: 
     assert page.evaluate(DISABLED, node) == ["n", "negative_prompt", "watermark"]
 
 
+SHOWN = """([id, names]) => {
+  const node = app.graph.getNodeById(id);
+  node.showAdvanced = true;
+  return names.filter((name) => node.isWidgetVisible(node.widgets.find((widget) => widget.name === name)));
+}"""
+OF_QWEN = ["resolution", "prompt_extend_mode", "thinking"]
+
+
+@pytest.mark.oldest_too
+def test_what_only_newer_models_take_is_shown_where_one_is_chosen(
+    open_page: Callable[..., Page], shot: Callable[[Page, str], Path]
+) -> None:
+    page = open_page()
+    node = add(page, "QwenText2Image")
+    expect(label(page)).to_contain_text("CNY 0.50")
+    assert page.evaluate(SHOWN, [node, OF_QWEN]) == []
+    set_value(page, node, "model", "qwen-image-3.0-pro")
+    expect(label(page)).to_contain_text("about 40 s")
+    assert page.evaluate(SHOWN, [node, OF_QWEN]) == OF_QWEN
+    set_value(page, node, "resolution", "1K")
+    expect(label(page)).to_have_text("CNY 0.25 · about 40 s · 1328 × 1328")
+    shot(page, "newer-inputs")
+    set_value(page, node, "prompt_extend", False)
+    page.wait_for_function(
+        "([id]) => app.graph.getNodeById(id).widgets.some((w) => w.name === 'thinking' && w.hidden)", arg=[node]
+    )
+    assert page.evaluate(SHOWN, [node, OF_QWEN]) == ["resolution"]
+    set_value(page, node, "model", "qwen-image-2.0-pro")  # which reads no resolution; what is hidden stays as it is
+    expect(label(page)).to_have_text("CNY 0.50 · about 50 s · 2048 × 2048")
+    assert page.evaluate(VALUES, node)[-3:] == ["1K", "direct", True]
+
+
+def test_a_set_costs_at_most(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    node = add(page, "WanImageSet", prompt="1. a boat 2. a bird")
+    expect(label(page)).to_have_text("at most CNY 0.80 · about 22 s · 2048 × 2048")
+    set_value(page, node, "max_images", 12)
+    expect(label(page)).to_have_text("at most CNY 2.40 · about 22 s · 2048 × 2048")
+    number = page.evaluate("() => app.graph.add(LiteGraph.createNode('PrimitiveInt')).id")
+    page.evaluate(LINK, [number, node, "max_images"])
+    expect(label(page)).to_have_text("at least CNY 0.20 · about 22 s · 2048 × 2048")
+
+
 def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
     page = open_page()
     node = add(page, "QwenText2Image", model="qwen-image-2.0", n=3)

@@ -15,6 +15,8 @@ NODES = (
     "ModelStudioSubmitText2Image",
     "ModelStudioTaskPoller",
     "ModelStudioPromptList",
+    "ModelStudioWanImageSet",
+    "ModelStudioColorPalette",
 )
 # What every ComfyUI since 0.3.75 says of a node; newer ones say more.
 KEYS = (
@@ -47,6 +49,8 @@ def test_the_public_surface_is_frozen(ours: dict[str, Any]) -> None:
 def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
     pictures = ["prompt", "model", "aspect_ratio", "width", "height", "n", "seed"]
     pictures += ["negative_prompt", "prompt_extend", "watermark", "region"]
+    of_sets = [name for name in pictures if name not in ("negative_prompt", "prompt_extend")]
+    of_sets[of_sets.index("n")] = "max_images"
     orders = {node_id: node["input_order"]["required"] for node_id, node in ours.items()}
     assert orders == {
         "ModelStudioQwenText2Image": [*pictures, "call_mode", "timeout"],
@@ -54,13 +58,33 @@ def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
         "ModelStudioSubmitText2Image": pictures,
         "ModelStudioTaskPoller": ["task_id", "region", "timeout"],
         "ModelStudioPromptList": ["prompts"],
+        "ModelStudioWanImageSet": [*of_sets, "call_mode", "timeout"],
+        "ModelStudioColorPalette": ["colors", "count"],
     }
+
+
+def test_what_only_newer_models_take_is_optional(ours: dict[str, Any]) -> None:
+    """Prompts in API format of before have none of it."""
+    orders = {node_id: node["input_order"].get("optional", []) for node_id, node in ours.items()}
+    assert {node_id: order for node_id, order in orders.items() if order} == {
+        "ModelStudioQwenText2Image": ["resolution", "prompt_extend_mode", "thinking"],
+        "ModelStudioWanText2Image": ["resolution", "thinking", "color_palette"],
+        "ModelStudioSubmitText2Image": ["resolution", "thinking", "color_palette"],
+        "ModelStudioColorPalette": ["image"],
+    }
+    assert all(
+        options["advanced"]
+        for node_id, node in ours.items()
+        for _, options in node["input"].get("optional", {}).values()
+        if node_id != "ModelStudioColorPalette"
+    )
 
 
 def test_every_input_has_a_tooltip(ours: dict[str, Any]) -> None:
     for node in ours.values():
         assert node["description"]
-        for _, options in node["input"]["required"].values():
+        inputs = node["input"]["required"] | node["input"].get("optional", {})
+        for _, options in inputs.values():
             assert len(options["tooltip"]) > 10
 
 

@@ -7,11 +7,14 @@ import pytest
 import simulator.models
 from model_studio import catalog
 from model_studio.account.regions import REGIONS
-from model_studio.catalog import ALL_MODELS, BEIJING, SINGAPORE, VIRGINIA, Model, Size
+from model_studio.catalog import ALL_MODELS, BEIJING, SET_MODELS, SINGAPORE, VIRGINIA, Model, Size
 from model_studio.catalog.model import ASPECT_RATIOS, ASYNC_MESSAGES, ASYNC_PROMPT, SYNC_MESSAGES
+from model_studio.request.options import NAMES
 
 FACTS = {"ids", "endpoints", "ratio_sizes", "max_n", "takes", "prompt_limit", "prices", "rate_limit", "typical_seconds"}
-models = pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
+models = pytest.mark.parametrize(
+    "model", [*ALL_MODELS, *SET_MODELS], ids=lambda model: f"{model.name}{' set' * model.is_set}"
+)
 
 
 @models
@@ -25,25 +28,46 @@ def test_every_fact_has_a_source(model: Model) -> None:
 def test_recommended_sizes_break_no_rule(model: Model) -> None:
     """So that no choice in the list is refused or warned about."""
     assert tuple(model.ratio_sizes) == ASPECT_RATIOS
-    for ratio, size in model.ratio_sizes.items():
-        for rule in model.size_rules:
-            assert rule.accepts(size), f"{ratio} {size}: {rule} ({rule.source})"
+    for sizes in (model.ratio_sizes, *model.tiers.values()):
+        assert tuple(sizes) == ASPECT_RATIOS
+        for ratio, size in sizes.items():
+            for rule in model.size_rules:
+                assert rule.accepts(size), f"{ratio} {size}: {rule} ({rule.source})"
 
 
 @models
 def test_recommended_sizes_have_their_ratio(model: Model) -> None:
-    for ratio, size in model.ratio_sizes.items():
-        across, down = map(int, ratio.split(":"))
-        # The service's own 2688*1536 is 1.75, its 2368*1728 is 1.37.
-        assert size.width / size.height == pytest.approx(across / down, rel=0.03)
+    for sizes in (model.ratio_sizes, *model.tiers.values()):
+        for ratio, size in sizes.items():
+            across, down = map(int, ratio.split(":"))
+            # The service's own 2688*1536 is 1.75, its 2368*1728 is 1.37.
+            assert size.width / size.height == pytest.approx(across / down, rel=0.03)
+
+
+def test_the_smaller_resolution_of_3_0_pro_costs_half() -> None:
+    pro = catalog.find("qwen-image-3.0-pro")
+    assert pro
+    prices = {tier: {pro.price(BEIJING, size, True) for size in sizes.values()} for tier, sizes in pro.tiers.items()}
+    assert prices == {"1K": {(0.25, "CNY")}, "2K": {(0.50, "CNY")}}
+    assert pro.price_of_tier(SINGAPORE, "qima_output_2k") == (0.075, "USD")
+    assert pro.price_of_tier(SINGAPORE, "qima_output_4k") is None
+    assert pro.price_of_tier(SINGAPORE, "") is None
+
+
+def test_sets_are_drawn_by_wan_2_7_alone() -> None:
+    """Names as elsewhere; the order is that of the node, whose default is the cheaper one."""
+    assert [model.name for model in SET_MODELS] == ["wan2.7-image", "wan2.7-image-pro"]
+    assert {model.max_n for model in SET_MODELS} == {12}
+    assert not any(model.is_set for model in ALL_MODELS)
 
 
 @models
 def test_entry_is_usable(model: Model) -> None:
     assert model.sync or model.task
     assert model.ids and set(model.ids) <= set(REGIONS)
-    assert 1 <= model.max_n <= 6
-    assert model.takes <= {"negative_prompt", "prompt_extend", "watermark"}
+    assert 1 <= model.max_n <= (12 if model.is_set else 6)
+    assert model.takes <= {"negative_prompt", "prompt_extend", "watermark", *model.wire}
+    assert set(model.wire) <= model.takes & set(NAMES)
     assert model.typical_seconds > 0
     for region in model.ids:
         for extend in (True, False):

@@ -5,17 +5,29 @@ import { hostsOf, isOff } from "./graphs.js";
 
 const LIST = "ModelStudioPromptList";
 const POLLER = "ModelStudioTaskPoller";
+const SET = "ModelStudioWanImageSet";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
 const OUTSIDE = -10; // where the links of a subgraph's inputs come from
 
 /** Inputs that decide the price or what applies. */
-const PRICED = ["model", "aspect_ratio", "width", "height", "n", "prompt_extend", "region", "call_mode"];
+const PRICED = [
+  "model",
+  "region",
+  "call_mode",
+  "aspect_ratio",
+  "width",
+  "height",
+  "resolution",
+  "n",
+  "max_images",
+  "prompt_extend",
+];
 /** What a run may be refused for besides, or found in the store by. */
-const CHECKED = ["prompt", "negative_prompt", "seed", "watermark", "task_id"];
+const CHECKED = ["prompt", "negative_prompt", "seed", "watermark", "prompt_extend_mode", "thinking", "task_id"];
 
 /**
  * The body of POST /quote.
- * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: string | null, fetches: boolean}} Question
+ * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: string | null, fetches: boolean, set: boolean}} Question
  */
 
 /** @param {Comfy.Node} node */
@@ -41,7 +53,8 @@ export function questionOf(node) {
     else linked ||= PRICED.includes(name);
   }
   const prompts = promptsOf(node);
-  return { inputs, linked: linked || prompts === undefined, prompts: prompts ?? null, fetches: node.comfyClass === POLLER };
+  const kind = { fetches: node.comfyClass === POLLER, set: node.comfyClass === SET };
+  return { inputs, linked: linked || prompts === undefined, prompts: prompts ?? null, ...kind };
 }
 
 /**

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from model_studio.account.settings import daily_budget
 from model_studio.catalog import ALL_MODELS, ASPECT_RATIOS, BEIJING, SINGAPORE, VIRGINIA
 from model_studio.errors import BudgetReached, InvalidRequest, KeyMissing
-from model_studio.page.quote import ABOUT, AT_LEAST, EXACT, quote, quote_of_fetching
-from model_studio.request import CUSTOM, ImageRequest, plan
+from model_studio.page.quote import ABOUT, AT_LEAST, AT_MOST, EXACT, quote, quote_of_fetching, quote_of_set
+from model_studio.request import ImageRequest, plan
+from model_studio.request.checks import CUSTOM
 from model_studio.runs.budget import Priced, guard
 from model_studio.words import Text
 
@@ -133,6 +134,7 @@ def test_region_decides_the_currency() -> None:
 
 def test_only_what_the_model_reads_applies() -> None:
     everything = dict.fromkeys(("width", "height", "n", "negative_prompt", "prompt_extend", "watermark"), True)
+    everything |= dict.fromkeys(("resolution", "prompt_extend_mode", "thinking", "color_palette"), False)
     assert quote(but(aspect_ratio=CUSTOM), False, IN_BEIJING).applies == everything
     assert quote(but(), False, IN_BEIJING).applies == everything | {"width": False, "height": False}
     assert quote(but(model="z-image-turbo"), False, IN_BEIJING).applies == dict.fromkeys(everything, False) | {
@@ -195,3 +197,55 @@ def test_a_poller_without_a_task_or_a_key() -> None:
     assert "not a task id" in str(quote_of_fetching({"task_id": "", "region": "auto"}, IN_BEIJING).problem)
     assert quote_of_fetching({"region": "auto"}, IN_BEIJING).problem is None  # linked
     assert type(quote_of_fetching({"region": "auto"}, Account(key=False)).problem) is KeyMissing
+
+
+OF_SET = {"model": "wan2.7-image", "aspect_ratio": "1:1", "max_images": 4, "region": BEIJING, "call_mode": "auto"}
+
+
+def test_a_set_costs_at_most_what_all_its_pictures_do() -> None:
+    told = quote_of_set(OF_SET, False, IN_BEIJING)
+    assert told.cost == {"amount": 0.8, "currency": "CNY", "precision": AT_MOST}
+    assert (told.problem, told.size, told.max_n) == (None, "2048*2048", 12)
+
+
+def test_a_set_with_a_linked_count_costs_at_least_a_picture() -> None:
+    inputs = {name: value for name, value in OF_SET.items() if name != "max_images"}
+    cost = quote_of_set(inputs, True, IN_BEIJING).cost
+    assert cost == {"amount": 0.2, "currency": "CNY", "precision": AT_LEAST}
+
+
+def test_a_budget_has_to_allow_the_most_of_a_set() -> None:
+    account = Account(budget="CNY 0.7")
+    assert type(quote_of_set(OF_SET, False, account).problem) is BudgetReached
+    assert quote_of_set(OF_SET | {"max_images": 3}, False, account).problem is None
+
+
+@pytest.mark.parametrize("changes", [{"max_images": 13}, {"max_images": "4"}, {"model": "wan2.6-t2i"}])
+def test_a_set_that_cannot_be(changes: dict[str, Any]) -> None:
+    try:
+        problem = quote_of_set(OF_SET | changes, False, IN_BEIJING).problem
+    except InvalidRequest as error:
+        problem = error
+    assert isinstance(problem, InvalidRequest)
+
+
+def test_a_smaller_resolution_has_its_own_price() -> None:
+    pro = but(model="qwen-image-3.0-pro")
+    amounts = {
+        resolution: (told.cost or {}).get("amount")
+        for resolution in ("auto", "1K", "2K")
+        if (told := quote(pro | {"resolution": resolution}, False, IN_BEIJING))
+    }
+    assert amounts == {"auto": 0.5, "1K": 0.25, "2K": 0.5}
+    linked = quote(pro, True, IN_BEIJING)
+    assert (linked.size, (linked.cost or {})["amount"]) == (None, 0.25)
+    assert "cannot draw in 4K" in str(quote(pro | {"resolution": "4K"}, False, IN_BEIJING).problem)
+
+
+def test_rewriting_decides_whether_the_ways_of_it_apply() -> None:
+    of = ("prompt_extend_mode", "thinking", "resolution")
+    for extend in (True, False):
+        applies = quote(but(model="qwen-image-3.0", prompt_extend=extend), False, IN_BEIJING).applies
+        assert [applies[name] for name in of] == [extend, extend, False]
+    applies = quote(but(model="wan2.7-image", prompt_extend=False), False, IN_BEIJING).applies
+    assert [applies[name] for name in of] == [False, True, True]

@@ -47,8 +47,12 @@ function factsOf({ cost, seconds, size, problem, linked, prompts, max_n }) {
   ].filter(Boolean);
 }
 
+/** Inputs that only some models have: there is nothing to see of them on the others. */
+const OPTIONAL = ["resolution", "prompt_extend_mode", "thinking"];
+
 /**
- * Greys out what the model does not read. Values stay as they are, for saved workflows must not change.
+ * Greys out what the model does not read, and hides what it does not have. Values stay as they are, for saved workflows
+ * must not change.
  * @param {Comfy.Node} node
  * @param {Quote} quote
  */
@@ -56,6 +60,10 @@ export function applyQuote(node, { applies, max_n }) {
   for (const [name, applies_here] of Object.entries(applies)) {
     const widget = find(node, name);
     if (!widget) continue;
+    if (OPTIONAL.includes(name)) {
+      hide(widget, !applies_here);
+      continue;
+    }
     const off = !applies_here && !(name === "n" && widget.value !== 1); // a wrong n can be mended
     widget.disabled = off;
     // The first Vue rendering (frontend 1.32) has no ids; it reads options once, and would grey out an input for good.
@@ -64,6 +72,15 @@ export function applyQuote(node, { applies, max_n }) {
   }
   const n = find(node, "n");
   if (n?.options) n.options.max = Math.max(max_n, n.value);
+}
+
+/**
+ * @param {Comfy.Widget} widget
+ * @param {boolean} off
+ */
+function hide(widget, off) {
+  widget.hidden = off;
+  if (widget.widgetId) widget.options.hidden = off; // the first Vue rendering would hide it for good
 }
 
 /**

@@ -8,6 +8,9 @@ import { sayCost } from "./price.js";
 /** @typedef {import("./price.js").Cost} Cost */
 /** @typedef {Map<Comfy.Graph, Map<string, Cost>>} Sums of each subgraph, by currency */
 
+/** The least precise first. */
+const PRECISIONS = ["at least", "at most", "about", "exact"];
+
 const COLOURS = { fgColor: "white", bgColor: "#3f3f46" };
 
 /** Its badge, and what stands on it. @type {WeakMap<Comfy.Node, {badge: Comfy.Badge, text: string}>} */
@@ -52,8 +55,10 @@ function costsIn(graph, quotes, known) {
  */
 function add(sums, { amount, currency, precision }, times) {
   const before = sums.get(currency) ?? { amount: 0, currency, precision: "exact" };
-  const least = ["at least", "about", "exact"].find((one) => [precision, before.precision].includes(one)) ?? precision;
-  sums.set(currency, { amount: before.amount + amount * times, currency, precision: least });
+  const known = [precision, before.precision];
+  const isOpen = known.includes("at least") && known.includes("at most");
+  const together = isOpen ? "about" : PRECISIONS.find((one) => known.includes(one)) ?? precision;
+  sums.set(currency, { amount: before.amount + amount * times, currency, precision: together });
 }
 
 /**

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_studio import catalog
-from model_studio.catalog import ALL_MODELS, BEIJING, SINGAPORE, VIRGINIA, Model
+from model_studio.catalog import ALL_MODELS, BEIJING, SET_MODELS, SINGAPORE, VIRGINIA, Model
 from model_studio.errors import InvalidRequest
-from model_studio.request import MAX_SEED, ImageRequest, plan, prompts_in
+from model_studio.request import ImageRequest, plan
+from model_studio.request.checks import MAX_SEED
+from model_studio.request.options import Options
+from model_studio.request.prompts import prompts_in
 
 models = pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
 
@@ -64,7 +67,50 @@ def test_a_linked_seed_beyond_the_range_is_folded(seed: int, sent: int) -> None:
 def test_only_what_the_model_takes_is_sent(model: Model) -> None:
     body = make(model.name, negative_prompt="blurry").body
     sent = {*body["parameters"], *body["input"]} - {"n", "size", "seed", "messages", "prompt"}
-    assert sent == model.takes
+    assert sent == model.takes - set(model.wire)
+
+
+@models
+def test_by_default_nothing_is_sent_that_versions_before_did_not_send(model: Model) -> None:
+    """Their requests are found in the ledger by what was sent."""
+    known = {"n", "size", "seed", "negative_prompt", "prompt_extend", "watermark"}
+    assert set(make(model.name, **vars(Options())).body["parameters"]) <= known
+    assert make(model.name, **vars(Options())).notes == ()
+
+
+def test_what_a_model_no_longer_takes_is_part_of_what_it_was_known_by() -> None:
+    request = make("qwen-image-2.1-pro", negative_prompt="blurry")
+    now, before = request.identities
+    assert now == request.body and "negative_prompt" not in now["parameters"]
+    assert before["parameters"] == {**now["parameters"], "negative_prompt": "blurry"}
+    assert make("qwen-image-3.0-pro").identities == [make("qwen-image-3.0-pro").body]
+
+
+def test_a_set_is_asked_for_by_its_most() -> None:
+    request = make("wan2.7-image", models=SET_MODELS, n=12)
+    assert request.body["parameters"] == {
+        "size": "2048*2048",
+        "n": 12,
+        "seed": 7,
+        "watermark": False,
+        "enable_sequential": True,
+    }
+    assert request.endpoint.is_async
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"n": 13}, "Set max_images to 1 to 12."),
+        ({"n": 0}, "Set max_images to 1 to 12."),
+        ({"aspect_ratio": "custom", "width": 4096, "height": 4096}, "It takes 589824"),
+        ({"model": "wan2.6-t2i"}, "Choose one of wan2.7-image, wan2.7-image-pro."),
+    ],
+)
+def test_a_set_that_cannot_be(changes: dict[str, Any], advice: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        make(**{"model": "wan2.7-image-pro", "models": SET_MODELS, **changes})
+    assert advice in caught.value.text
 
 
 def test_messages_shape() -> None:
