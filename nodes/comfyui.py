@@ -110,4 +110,4 @@ def _drawn(result: Result) -> Pictures:
     info = result.info
     drawn = Pictures(len(result.pictures), info["size"], info["times"]["total_seconds"], info["source"])
     cost = info["cost"]
-    return replace(drawn, amount=cost["amount"], currency=cost["currency"]) if cost else drawn
+    return replace(drawn, amount=cost["amount"] or 0.0, currency=cost["currency"]) if cost else drawn

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from simulator.models import BEIJING, REGIONS, Model
+from simulator.models import BEIJING, PLANS, REGIONS, Model
 from simulator.tasks import Pace
 
 
@@ -19,9 +19,10 @@ class Account:
 
 
 def default_keys() -> dict[str, Account]:
-    """One key of account-1 in each region, and one of account-2 in each."""
-    keys = {f"sk-simulated-{region}": Account("account-1", region) for region in REGIONS}
-    return keys | {f"sk-simulated-other-{region}": Account("account-2", region) for region in REGIONS}
+    """One key of account-1 in each region, and one of account-2 in each; those of plans look as theirs do."""
+    starts = {region: "sk-sp-simulated" if region in PLANS else "sk-simulated" for region in REGIONS}
+    keys = {f"{start}-{region}": Account("account-1", region) for region, start in starts.items()}
+    return keys | {f"{start}-other-{region}": Account("account-2", region) for region, start in starts.items()}
 
 
 @dataclass(frozen=True)

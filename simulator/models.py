@@ -12,7 +12,12 @@ from dataclasses import dataclass, field, replace
 from simulator.extras import OF_QWEN_3, OF_WAN_2_7
 
 BEIJING, SINGAPORE, VIRGINIA = "cn-beijing", "ap-southeast-1", "us-east-1"
-REGIONS = (BEIJING, SINGAPORE, VIRGINIA)
+# Hosts of their own, with keys of their own (documentation of the Token Plan; the last two were seen by users).
+PLAN_BEIJING, PLAN_SINGAPORE, QWENCLOUD = "token-plan-cn-beijing", "token-plan-ap-southeast-1", "qwencloud"
+PLANS = (PLAN_BEIJING, PLAN_SINGAPORE)
+REGIONS = (BEIJING, SINGAPORE, VIRGINIA, *PLANS, QWENCLOUD)
+WITHOUT_SUBMITS = (*PLANS, QWENCLOUD)  # pictures come by the synchronous endpoint only
+WITHOUT_TASKS = (PLAN_BEIJING, QWENCLOUD)  # /tasks was seen in Singapore alone; that these have none is assumed
 
 # The three creating endpoints, as paths below the base URL.
 SYNC = "/services/aigc/multimodal-generation/generation"  # one POST that answers with the pictures
@@ -116,7 +121,7 @@ BOTH = (BEIJING, SINGAPORE)
 
 QWEN_2_PRO = Model(
     id="qwen-image-2.0-pro",
-    regions=BOTH,
+    regions=(*BOTH, *PLANS),
     endpoints=(SYNC,),
     documented=FREE_QWEN,
     observed=FREE_QWEN,
@@ -131,6 +136,7 @@ QWEN_2 = replace(QWEN_2_PRO, id="qwen-image-2.0", rate=TWO_PER_SECOND, seconds=3
 QWEN_MAX = replace(
     QWEN_2_PRO,
     id="qwen-image-max",
+    regions=BOTH,
     documented=FIVE_ONLY,
     observed=MAX_OBSERVED,
     size="1664*928",
@@ -160,7 +166,7 @@ QWEN_3_PRO = replace(
 )
 WAN_2_6_T2I = Model(
     id="wan2.6-t2i",
-    regions=REGIONS,
+    regions=(*BOTH, VIRGINIA),
     endpoints=(SYNC, ASYNC_MESSAGES),
     documented=WAN_2_6,
     observed=WAN_2_6_OBSERVED,
@@ -200,7 +206,7 @@ WANX_2_1 = replace(WAN_2_2, id="wanx2.1-t2i-plus", regions=(BEIJING,), seconds=1
 WAN_2_7_IMAGE_PRO = replace(
     WAN_2_6_T2I,
     id="wan2.7-image-pro",
-    regions=BOTH,
+    regions=(*BOTH, *PLANS),
     documented=WAN_2_7_PRO,
     observed=WAN_2_7_PRO,
     size="2K",
@@ -213,20 +219,25 @@ WAN_2_7_IMAGE_PRO = replace(
 
 _ALL = (
     QWEN_2_PRO,
-    *(replace(QWEN_2_PRO, id=f"qwen-image-2.0-pro-{day}") for day in ("2026-03-03", "2026-04-22", "2026-06-22")),
+    *(
+        replace(QWEN_2_PRO, id=f"qwen-image-2.0-pro-{day}", regions=BOTH)
+        for day in ("2026-03-03", "2026-04-22", "2026-06-22")
+    ),
     QWEN_2,
-    replace(QWEN_2, id="qwen-image-2.0-2026-03-03"),
+    replace(QWEN_2, id="qwen-image-2.0-2026-03-03", regions=BOTH),
     QWEN_MAX,
     replace(QWEN_MAX, id="qwen-image-max-2025-12-30"),
     QWEN_PLUS,
     replace(QWEN_PLUS, id="qwen-image-plus-2026-01-09", endpoints=(SYNC,), concurrent=None),
     replace(QWEN_PLUS, id="qwen-image"),
     QWEN_3_PRO,
-    replace(QWEN_3_PRO, id="qwen-image-3.0"),
-    replace(QWEN_3_PRO, id="qwen-image-2.1-pro", usage="pixels"),
+    replace(QWEN_3_PRO, id="qwen-image-3.0", regions=BOTH),
+    replace(QWEN_3_PRO, id="qwen-image-2.1-pro", usage="pixels", regions=(*BOTH, QWENCLOUD)),
+    replace(QWEN_2, id="qwen-image-2.1-turbo", regions=(QWENCLOUD,)),
     replace(
         QWEN_2,
         id="z-image-turbo",
+        regions=BOTH,
         size="1024*1536",
         n_max=1,
         seconds=1.5,

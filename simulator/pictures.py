@@ -19,6 +19,9 @@ BUCKETS = {
     "cn-beijing": "dashscope-result-bj",
     "ap-southeast-1": "dashscope-result-sgp",
     "us-east-1": "dashscope-result-us",
+    "token-plan-cn-beijing": "dashscope-result-bj",
+    "token-plan-ap-southeast-1": "dashscope-result-sgp",
+    "qwencloud": "dashscope-result-sgp",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator import extras
-from simulator.models import ASYNC_PROMPT, MODELS, SYNC, Model, Sizes
+from simulator.models import ASYNC_PROMPT, MODELS, SYNC, WITHOUT_SUBMITS, Model, Sizes
 
 SEED_MAX = 2**31 - 1
 
@@ -107,8 +107,8 @@ def find_model(body: dict[str, Any], region: str) -> Model:
     return model
 
 
-def fit_endpoint(model: Model, endpoint: str, is_async: bool) -> None:
-    if endpoint not in model.endpoints:
+def fit_endpoint(model: Model, endpoint: str, is_async: bool, region: str) -> None:
+    if endpoint not in model.endpoints or (endpoint != SYNC and region in WITHOUT_SUBMITS):
         raise ServiceFault("InvalidParameter", "url error, please check url!")
     if is_async and endpoint == SYNC:
         raise ServiceFault("AccessDenied")

@@ -15,7 +15,7 @@ from simulator.drawing import Drawing
 from simulator.extras import scenes
 from simulator.faults import Fault, Faults
 from simulator.listing import read_list_query
-from simulator.models import MODELS, Model, Rate
+from simulator.models import MODELS, WITHOUT_TASKS, Model, Rate
 from simulator.pictures import LIFETIME, PictureStore
 from simulator.rules import SEED_MAX, Order, ServiceFault
 from simulator.tasks import Failure, Pictures, Task, queue_up
@@ -99,7 +99,7 @@ class Service:
         """The checks in the service's order, then pictures or a task."""
         body = rules.parse_body(raw)
         model = rules.find_model(body, caller.account.region)
-        rules.fit_endpoint(model, endpoint, is_async)
+        rules.fit_endpoint(model, endpoint, is_async, caller.account.region)
         self._limit((caller.account, model.id), model.rate_in(caller.account.region))
         fault = self.faults.take("create", "task", model.id)
         if is_async:
@@ -117,7 +117,7 @@ class Service:
         """A task's state. Unknown ids, those of others and those older than 24 hours are UNKNOWN, not an error."""
         if is_async:  # observed: the header of a submit is refused here
             raise ServiceFault("AccessDenied")
-        self._limit(caller.account.id, QUERIES)
+        self._about_tasks(caller)
         task = self._find(caller, task_id)
         if task is None:
             return answers.unknown_body(caller.request_id, task_id)
@@ -127,7 +127,7 @@ class Service:
         return answers.task_body(caller.request_id, task, state, caller.origin, self.config.choices_style)
 
     def cancel(self, caller: Caller, task_id: str) -> dict[str, Any]:
-        self._limit(caller.account.id, QUERIES)
+        self._about_tasks(caller)
         task = self._find(caller, task_id)
         with self._lock:
             if task is None or not task.cancel(self.clock.now()):
@@ -137,7 +137,7 @@ class Service:
 
     def list(self, caller: Caller, query: dict[str, str]) -> dict[str, Any]:
         """Tasks of the account in the region that fit the query, newest first."""
-        self._limit(caller.account.id, QUERIES)
+        self._about_tasks(caller)
         now = self.clock.now()
         wanted = read_list_query(query, now)
         fault = self.faults.take("list", "task", wanted.model)
@@ -154,6 +154,11 @@ class Service:
     def _find(self, caller: Caller, task_id: str) -> Task | None:
         task = self.tasks.get(task_id) or self._dropped.get(task_id)
         return task if task and Account(task.account, task.region) == caller.account else None
+
+    def _about_tasks(self, caller: Caller) -> None:
+        if caller.account.region in WITHOUT_TASKS:
+            raise ServiceFault("NotFound")
+        self._limit(caller.account.id, QUERIES)
 
     def _limit(self, key: object, rate: Rate) -> None:
         if not self.config.rate_limits:

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..catalog import QWENCLOUD, TOKEN_PLANS
 from ..errors import ConfigurationError, KeyMissing
 from ..words import Text, join
 
+OWN_KEYS = (*TOKEN_PLANS, QWENCLOUD)
 # Kinds of places.
 VARIABLE, NAMED_FILE, FILE, PAGE = "variable", "named_file", "file", "page"
 _GENERAL, _FILE_PATH = "DASHSCOPE_API_KEY", "DASHSCOPE_API_KEY_FILE_PATH"
@@ -60,6 +62,15 @@ def find_key(region: str, environ: Mapping[str, str], folder: Path | None = None
     """The key for `region`. Raises KeyMissing where there is none, ConfigurationError where it cannot be used."""
     if place := find_place(region, environ, folder):
         return place.key()
+    if region in OWN_KEYS:
+        raise KeyMissing(
+            Text("There is no API key for region {region}.", region=region),
+            Text(
+                "Its keys are of a kind of their own. Enter one in ComfyUI's Settings > Model Studio, or set the "
+                "environment variable {variable} and restart ComfyUI.",
+                variable=key_variable(region),
+            ),
+        )
     files = ["~/.dashscope/api_key", *([str(folder / "api_key.txt")] if folder else [])]
     raise KeyMissing(
         Text("There is no API key for region {region}.", region=region),
@@ -77,8 +88,11 @@ def find_place(region: str, environ: Mapping[str, str], folder: Path | None = No
     """Where the key for `region` is taken from; `folder` is this pack's private folder (ComfyUI's system user folder).
 
     Order: the region's own variable, DASHSCOPE_API_KEY, the file named by DASHSCOPE_API_KEY_FILE_PATH,
-    ~/.dashscope/api_key, then in `folder` api_key_<region>.txt and api_key.txt.
+    ~/.dashscope/api_key, then in `folder` api_key_<region>.txt and api_key.txt. Of OWN_KEYS only the region's own
+    variable and file count: a key of another kind would not work there, and is not sent there.
     """
+    if region in OWN_KEYS:
+        return _own_place(region, environ, folder)
     for name in (key_variable(region), _GENERAL):
         if value := cleaned(environ.get(name, "")):
             return Place(VARIABLE, name, value=value)
@@ -89,6 +103,13 @@ def find_place(region: str, environ: Mapping[str, str], folder: Path | None = No
         for kind, path in ((PAGE, page_file(region, folder)), (FILE, folder / "api_key.txt")):
             places.append(Place(kind, f"{folder.name}/{path.name}", path))
     return next((place for place in places if place.path and os.path.isfile(place.path)), None)
+
+
+def _own_place(region: str, environ: Mapping[str, str], folder: Path | None) -> Place | None:
+    if value := cleaned(environ.get(key_variable(region), "")):
+        return Place(VARIABLE, key_variable(region), value=value)
+    path = folder and page_file(region, folder)
+    return Place(PAGE, f"{path.parent.name}/{path.name}", path) if path and os.path.isfile(path) else None
 
 
 def page_file(region: str, folder: Path) -> Path:

@@ -8,25 +8,30 @@ common/env.py). Where nothing names the region, the keys that there are do.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from ..catalog import BEIJING, SINGAPORE, VIRGINIA
+from ..catalog import BEIJING, QWENCLOUD, SINGAPORE, TOKEN_PLAN_BEIJING, TOKEN_PLAN_SINGAPORE, VIRGINIA
 from ..errors import ConfigurationError, InvalidRequest
 from ..words import Text
 from .credentials import find_place
 
 AUTO = "auto"
-# Shared hosts: specification for the first two, Wan API reference for the third.
+# Shared hosts: specification for the first two, Wan API reference for the third, the Token Plan's page for the fourth;
+# the last two are second-hand.
 SHARED_HOSTS = {
     BEIJING: "dashscope.aliyuncs.com",
     SINGAPORE: "dashscope-intl.aliyuncs.com",
     VIRGINIA: "dashscope-us.aliyuncs.com",
+    TOKEN_PLAN_BEIJING: "token-plan.cn-beijing.maas.aliyuncs.com",
+    TOKEN_PLAN_SINGAPORE: "token-plan.ap-southeast-1.maas.aliyuncs.com",
+    QWENCLOUD: "maas.qwencloudapi.com",
 }
 REGIONS = tuple(SHARED_HOSTS)
-VENDOR_DOMAIN = "aliyuncs.com"
+VENDOR_DOMAINS = ("aliyuncs.com", "qwencloudapi.com")
+_WITH_WORKSPACES = (SINGAPORE, VIRGINIA)  # whose workspaces have hosts of their own
 _WORKSPACE_HOST = "{workspace}.{region}.maas.aliyuncs.com"
 _WORKSPACE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -64,12 +69,12 @@ def api_host(region: str, environ: Mapping[str, str], folder: Path | None = None
         return _replaced(region, override.rstrip("/"), environ, folder)
     region = _default_region(environ, folder) if region == AUTO else region
     host = SHARED_HOSTS[region]
-    if region != BEIJING and environ.get("DASHSCOPE_WORKSPACE_ID", "").strip():
+    if region in _WITH_WORKSPACES and environ.get("DASHSCOPE_WORKSPACE_ID", "").strip():
         host = _WORKSPACE_HOST.format(workspace=_workspace(environ), region=region)
     return ApiHost(region, f"https://{host}/api/v1")
 
 
-def others(host: ApiHost) -> list[ApiHost]:
+def others(host: ApiHost, among: Sequence[str] = REGIONS) -> list[ApiHost]:
     """The API of the other regions, for a key that may be theirs: at the vendor's own hosts, or, where another address
     stands in for them, below the name of the region in its path. Empty where it has none.
     """
@@ -78,7 +83,7 @@ def others(host: ApiHost) -> list[ApiHost]:
         return [
             ApiHost(region, f"https://{shared}/api/v1")
             for region, shared in SHARED_HOSTS.items()
-            if region != (home or host.region)
+            if region in among and region != (home or host.region)
         ]
     named = next((region for region in REGIONS if f"/{region}/" in urlsplit(host.base_url).path), None)
     if named is None:
@@ -86,12 +91,12 @@ def others(host: ApiHost) -> list[ApiHost]:
     return [
         ApiHost(region, host.base_url.replace(f"/{named}/", f"/{region}/"), replaced=True)
         for region in REGIONS
-        if region != named
+        if region in among and region != named
     ]
 
 
 def is_vendor_host(host: str | None) -> bool:
-    return host is not None and host.lower().endswith("." + VENDOR_DOMAIN)
+    return host is not None and host.lower().endswith(tuple(f".{domain}" for domain in VENDOR_DOMAINS))
 
 
 def _replaced(region: str, url: str, environ: Mapping[str, str], folder: Path | None) -> ApiHost:
@@ -141,10 +146,9 @@ def _plain(address: SplitResult) -> str:
 
 
 def _region_of_host(host: str) -> str | None:
-    for region, shared in SHARED_HOSTS.items():
-        if host == shared or host.endswith(f".{region}.maas.aliyuncs.com"):
-            return region
-    return None
+    named = {shared: region for region, shared in SHARED_HOSTS.items()}
+    of_workspace = (region for region in REGIONS if host.endswith(f".{region}.maas.aliyuncs.com"))
+    return named.get(host) or next(of_workspace, None)
 
 
 def _default_region(environ: Mapping[str, str], folder: Path | None) -> str:

@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
-from .model import ASPECT_RATIOS, BEIJING, SINGAPORE, VIRGINIA, Endpoint, Model
+from .model import (
+    ASPECT_RATIOS,
+    BEIJING,
+    QWENCLOUD,
+    SINGAPORE,
+    SYNC_ONLY,
+    TOKEN_PLAN_BEIJING,
+    TOKEN_PLAN_SINGAPORE,
+    TOKEN_PLANS,
+    VIRGINIA,
+    Endpoint,
+    Model,
+)
 from .qwen import QWEN_MODELS
 from .sizes import Size
 from .wan import SET_MODELS, WAN_MODELS
@@ -21,10 +33,15 @@ __all__ = [
     "ALL_MODELS",
     "ASPECT_RATIOS",
     "BEIJING",
+    "QWENCLOUD",
     "QWEN_MODELS",
     "SET_MODELS",
     "SINGAPORE",
+    "SYNC_ONLY",
     "TASK_MODELS",
+    "TOKEN_PLANS",
+    "TOKEN_PLAN_BEIJING",
+    "TOKEN_PLAN_SINGAPORE",
     "VIRGINIA",
     "WAN_MODELS",
     "Endpoint",

@@ -12,6 +12,12 @@ from .sizes import Size, SizeRule, sizes
 BEIJING = "cn-beijing"
 SINGAPORE = "ap-southeast-1"
 VIRGINIA = "us-east-1"
+# A subscription of the vendor's, paid in credits, and the vendor's other shop: hosts and keys of their own.
+TOKEN_PLAN_BEIJING = "token-plan-cn-beijing"
+TOKEN_PLAN_SINGAPORE = "token-plan-ap-southeast-1"
+QWENCLOUD = "qwencloud"
+TOKEN_PLANS = (TOKEN_PLAN_BEIJING, TOKEN_PLAN_SINGAPORE)
+SYNC_ONLY = (*TOKEN_PLANS, QWENCLOUD)  # no creating of tasks is documented, or was seen, at these hosts
 
 # Where a fact comes from. The specification wins over all others.
 SPEC = Text("specification: text-to-image guide")
@@ -20,6 +26,7 @@ WAN_DOCS = Text("documentation: Wan text-to-image V2 API reference")
 WAN27_DOCS = Text("documentation: Wan image generation and editing API reference")
 Z_DOCS = Text("documentation: z-image API reference")
 PRICE_DOCS = Text("documentation: Model pricing, April 2026; USD converted from its international column")
+PLAN_DOCS = Text("documentation: Integrate the image generation model (Token Plan)")
 RATE_DOCS = Text("documentation: Rate limits")
 SERVERS = Text("observed: answers of live servers, August to October 2026")
 SECOND_HAND = Text("uncertain: second-hand reports")
@@ -97,6 +104,7 @@ class Model:
     is_set: bool = False  # it draws a set of pictures: `max_n` is the most, and the model decides how many
     tiers: Mapping[str, Mapping[str, Size]] = field(default_factory=dict)  # 1K, 2K, 4K -> as ratio_sizes
     wire: Mapping[str, str] = field(default_factory=dict)  # input -> parameter, where only some models take it
+    is_legacy: bool = False  # the vendor describes it on a page of legacy models
     once_took: frozenset[str] = frozenset()  # what versions before 0.2 sent too: their requests are known by it
 
     def price(self, region: str, size: Size, prompt_extend: bool) -> tuple[float, str] | None:
@@ -104,6 +112,10 @@ class Model:
         extend = prompt_extend and "prompt_extend" in self.takes
         price = next((price for price in self.prices if price.applies(size, extend)), None)
         return price.amounts.get(region) if price else None
+
+    def task_in(self, region: str | None) -> Endpoint | None:
+        """Where tasks are created; None where there are none. `region` None: not known yet."""
+        return None if region in SYNC_ONLY else self.task
 
     def price_of_tier(self, region: str, tier: str) -> tuple[float, str] | None:
         """The same for what the service says it billed."""

@@ -5,14 +5,17 @@ from dataclasses import replace
 from .model import (
     ASYNC_PROMPT,
     BEIJING,
+    PLAN_DOCS,
     PRICE_DOCS,
     QWEN_DOCS,
+    QWENCLOUD,
     RATE_DOCS,
     SECOND_HAND,
     SERVERS,
     SINGAPORE,
     SPEC,
     SYNC_MESSAGES,
+    TOKEN_PLANS,
     Z_DOCS,
     Model,
     Price,
@@ -31,15 +34,18 @@ _BIG = by_ratio("2048*2048", "2688*1536", "1536*2688", "2368*1728", "1728*2368")
 _SMALLEST, _2K = Size(512, 512), Size(2048, 2048)
 
 
+_IN_PLANS = f"{PLAN_DOCS}, in Singapore {SECOND_HAND}"
+
+
 def _snapshot(model: Model, date: str) -> Model:
     """A dated version of a model: another id, otherwise the same facts."""
     name = f"{model.name}-{date}"
-    return replace(model, name=name, ids=same_id(name, *model.ids))
+    return replace(model, name=name, ids=same_id(name, BEIJING, SINGAPORE))
 
 
 QWEN_2_PRO = Model(
     name="qwen-image-2.0-pro",
-    ids=same_id("qwen-image-2.0-pro", BEIJING, SINGAPORE),
+    ids=same_id("qwen-image-2.0-pro", BEIJING, SINGAPORE, *TOKEN_PLANS),
     sync=SYNC_MESSAGES,
     task=None,
     size_rules=(Area(_SMALLEST, _2K, SPEC), Area(_SMALLEST, _2K, SERVERS, max_ratio=8)),
@@ -51,7 +57,7 @@ QWEN_2_PRO = Model(
     rate_limit=RateLimit(2, 60),
     typical_seconds=50,
     sources={
-        "ids": QWEN_DOCS,
+        "ids": f"{QWEN_DOCS}; {_IN_PLANS}",
         "endpoints": SPEC,
         "ratio_sizes": SPEC,
         "max_n": QWEN_DOCS,
@@ -66,7 +72,7 @@ QWEN_2_PRO = Model(
 QWEN_2 = replace(
     QWEN_2_PRO,
     name="qwen-image-2.0",
-    ids=same_id("qwen-image-2.0", BEIJING, SINGAPORE),
+    ids=same_id("qwen-image-2.0", BEIJING, SINGAPORE, *TOKEN_PLANS),
     prices=(Price(cny_usd(0.20, 0.035)),),
     rate_limit=RateLimit(2, 1),
     typical_seconds=3.6,
@@ -87,6 +93,7 @@ QWEN_MAX = Model(
     prices=(Price(cny_usd(0.50, 0.075)),),
     rate_limit=RateLimit(2, 60),
     typical_seconds=16.5,
+    is_legacy=True,
     sources={
         "ids": QWEN_DOCS,
         "endpoints": SPEC,
@@ -123,7 +130,7 @@ QWEN_IMAGE = replace(
 # Reference pages describe tasks for 3.0 and 2.1; the specification allows them for plus and qwen-image only.
 QWEN_3_PRO = Model(
     name="qwen-image-3.0-pro",
-    ids=same_id("qwen-image-3.0-pro", BEIJING, SINGAPORE),
+    ids=same_id("qwen-image-3.0-pro", BEIJING, SINGAPORE, *TOKEN_PLANS),
     sync=SYNC_MESSAGES,
     task=None,
     size_rules=(
@@ -143,7 +150,7 @@ QWEN_3_PRO = Model(
     rate_limit=RateLimit(5, 60),
     typical_seconds=40,
     sources={
-        "ids": QWEN_DOCS,
+        "ids": f"{QWEN_DOCS}; {_IN_PLANS}",
         "endpoints": f"{QWEN_DOCS}; {SPEC}",
         "ratio_sizes": SERVERS,
         "max_n": QWEN_DOCS,
@@ -168,7 +175,7 @@ QWEN_3 = replace(
 QWEN_2_1_PRO = replace(
     QWEN_3_PRO,
     name="qwen-image-2.1-pro",
-    ids=same_id("qwen-image-2.1-pro", BEIJING, SINGAPORE),
+    ids=same_id("qwen-image-2.1-pro", BEIJING, SINGAPORE, QWENCLOUD),
     tiers={},
     takes=QWEN_3_PRO.takes - {"negative_prompt"},
     once_took=frozenset({"negative_prompt"}),
@@ -176,11 +183,25 @@ QWEN_2_1_PRO = replace(
     typical_seconds=60,
     sources={
         **QWEN_3_PRO.sources,
-        "ids": f"{QWEN_DOCS}; Singapore {SECOND_HAND}",
+        "ids": f"{QWEN_DOCS}; Singapore and QwenCloud {SECOND_HAND}",
         "takes": SECOND_HAND,
         "prices": SECOND_HAND,
         "typical_seconds": SECOND_HAND,
     },
+)
+
+# Seen at QwenCloud, and nowhere else by a name or a price.
+QWEN_2_1_TURBO = replace(
+    QWEN_3_PRO,
+    name="qwen-image-2.1-turbo",
+    ids=same_id("qwen-image-2.1-turbo", QWENCLOUD),
+    size_rules=(Area(_SMALLEST, _2K, SECOND_HAND, max_ratio=8),),
+    tiers={},
+    takes=_ALL,
+    wire={},
+    prices=(),
+    typical_seconds=20,
+    sources=dict.fromkeys(QWEN_3_PRO.sources, SECOND_HAND),
 )
 
 Z_IMAGE_TURBO = Model(
@@ -225,4 +246,5 @@ QWEN_MODELS: tuple[Model, ...] = (
     _snapshot(QWEN_2, "2026-03-03"),
     _snapshot(QWEN_MAX, "2025-12-30"),
     _snapshot(replace(QWEN_PLUS, task=None), "2026-01-09"),
+    QWEN_2_1_TURBO,
 )

@@ -7,6 +7,7 @@ from .model import (
     ASYNC_MESSAGES,
     ASYNC_PROMPT,
     BEIJING,
+    PLAN_DOCS,
     PRICE_DOCS,
     RATE_DOCS,
     SECOND_HAND,
@@ -14,6 +15,7 @@ from .model import (
     SINGAPORE,
     SPEC,
     SYNC_MESSAGES,
+    TOKEN_PLANS,
     VIRGINIA,
     WAN27_DOCS,
     WAN_DOCS,
@@ -70,7 +72,7 @@ WAN_2_6 = Model(
 
 WAN_2_7_PRO = Model(
     name="wan2.7-image-pro",
-    ids=same_id("wan2.7-image-pro", BEIJING, SINGAPORE),
+    ids=same_id("wan2.7-image-pro", BEIJING, SINGAPORE, *TOKEN_PLANS),
     sync=SYNC_MESSAGES,
     task=ASYNC_MESSAGES,
     size_rules=(
@@ -87,7 +89,7 @@ WAN_2_7_PRO = Model(
     rate_limit=RateLimit(5, 1, concurrent=5),
     typical_seconds=22,
     sources={
-        "ids": WAN27_DOCS,
+        "ids": f"{WAN27_DOCS}; {PLAN_DOCS}, in Singapore {SECOND_HAND}",
         "endpoints": WAN27_DOCS,
         "ratio_sizes": WAN27_DOCS,
         "max_n": WAN27_DOCS,
@@ -102,7 +104,7 @@ WAN_2_7_PRO = Model(
 WAN_2_7 = replace(
     WAN_2_7_PRO,
     name="wan2.7-image",
-    ids=same_id("wan2.7-image", BEIJING, SINGAPORE),
+    ids=same_id("wan2.7-image", BEIJING, SINGAPORE, *TOKEN_PLANS),
     size_rules=(
         Area(_SMALLEST, Size(2048, 2048), WAN27_DOCS, max_ratio=8),
         Area(_SMALLEST, Size(4096, 4096), SERVERS),

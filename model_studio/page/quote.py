@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .. import request
-from ..catalog import ALL_MODELS, SET_MODELS, Model, Size
+from ..catalog import ALL_MODELS, SET_MODELS, TOKEN_PLANS, Model, Size
 from ..catalog.model import SECOND_HAND
 from ..errors import ModelStudioError
 from ..request import ImageRequest, checks, options
@@ -38,6 +38,8 @@ class Quote:
     notes     what a run would tell of the size
     problem   the error that a run would end with
     prompts   how many requests it will be
+    credits   whether it is paid with the credits of a plan
+    legacy    whether the vendor counts the model among the old ones
     """
 
     applies: dict[str, bool]
@@ -48,6 +50,8 @@ class Quote:
     notes: tuple[str, ...] = ()
     problem: ModelStudioError | None = None
     prompts: int = 1
+    credits: bool = False
+    legacy: bool = False
 
 
 class Account(Protocol):
@@ -90,11 +94,12 @@ def quote(
     model = checks.check_model(given.get("model", ""), models)
     if not linked:
         given = {"resolution": options.AUTO, **given}
-    told = Quote(_applies(model, given), model.max_n, model.typical_seconds)
+    told = Quote(_applies(model, given), model.max_n, model.typical_seconds, legacy=model.is_legacy)
     try:
         region = account.region(given["region"]) if "region" in given else None
         size = checks.check_known(model, region, given)
         priced = _Priced.lowest(model, region, size, given) if region else None
+        told = replace(told, credits=region in TOKEN_PLANS)
         told = replace(told, cost=_cost(priced, linked), size=str(size) if size else None, notes=_notes(model, size))
         if prompts is not None:
             told = replace(told, prompts=len(prompts_in(prompts)))

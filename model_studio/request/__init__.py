@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import catalog
-from ..catalog import Endpoint, Model, Size
+from ..catalog import TOKEN_PLANS, Endpoint, Model, Size
 from ..errors import InvalidRequest
 from ..words import Text
 from . import checks, notes, options
@@ -81,6 +81,11 @@ class ImageRequest:
         return {"model": self.model.ids[self.region], "input": wanted, "parameters": parameters}
 
     @property
+    def in_credits(self) -> bool:
+        """Whether it is paid with the credits of a plan, and not with money."""
+        return self.region in TOKEN_PLANS
+
+    @property
     def price(self) -> tuple[float, str] | None:
         """List price of one picture as (amount, currency)."""
         return self.model.price(self.region, self.size, self.prompt_extend)
@@ -117,7 +122,7 @@ def plan(
     checks.check_n(entry, n)
     if not 0 <= seed <= MAX_LINKED_SEED:
         raise InvalidRequest(Text("The seed is out of range."), Text("It goes from 0 to {most}.", most=MAX_SEED))
-    endpoint = checks.check_call_mode(entry, call_mode)
+    endpoint = checks.check_call_mode(entry, call_mode, region)
     sent = options.on_wire(entry, wanted, prompt_extend)
     size = checks.check_size(entry, aspect_ratio, width, height, wanted.resolution)
     return ImageRequest(

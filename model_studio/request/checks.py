@@ -84,9 +84,13 @@ def check_n(model: Model, n: int) -> None:
         )
 
 
-def check_call_mode(model: Model, call_mode: str) -> Endpoint:
-    """The endpoint for a call mode. `auto` prefers tasks: a task has an id by which its pictures can be found again."""
-    endpoints = {"auto": model.task or model.sync, "sync": model.sync, "async": model.task}
+def check_call_mode(model: Model, call_mode: str, region: str | None = None) -> Endpoint:
+    """The endpoint for a call mode. `auto` prefers tasks: a task has an id by which its pictures can be found again.
+
+    `region` None: not known yet.
+    """
+    task = model.task_in(region)
+    endpoints = {"auto": task or model.sync, "sync": model.sync, "async": task}
     if call_mode not in endpoints:
         raise InvalidRequest(
             Text("call_mode {call_mode!r} is unknown.", call_mode=call_mode),
@@ -95,6 +99,11 @@ def check_call_mode(model: Model, call_mode: str) -> Endpoint:
     endpoint = endpoints[call_mode]
     if endpoint is None:
         possible = [mode for mode, found in endpoints.items() if found]
+        if not possible or (model.task and not task):
+            raise InvalidRequest(
+                Text("{region} takes no tasks (async calls).", region=region),
+                Text("Use a generator with call_mode sync or auto, or choose another region."),
+            )
         raise InvalidRequest(
             Text("{model} cannot be called in mode {call_mode}.", model=model.name, call_mode=call_mode),
             Text("Set call_mode to {modes}.", modes=join("{before} or {after}", possible)),
@@ -138,7 +147,7 @@ def check_known(model: Model, region: str | None, given: Mapping[str, Any]) -> S
     if "n" in given:
         check_n(model, given["n"])
     if "call_mode" in given:
-        check_call_mode(model, given["call_mode"])
+        check_call_mode(model, given["call_mode"], region)
     by_hand = given.get("aspect_ratio") == CUSTOM
     needed = {"aspect_ratio"} | ({"width", "height"} if by_hand else {"resolution"} if model.tiers else set())
     if not needed <= given.keys():

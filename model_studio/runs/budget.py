@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Protocol
 
-from ..catalog import Model
+from ..catalog import TOKEN_PLANS, Model
 from ..errors import BudgetReached
 from ..words import Text, money
 
@@ -30,9 +30,9 @@ def guard(budgets: Mapping[str, Decimal], request: Priced) -> Callable[[Mapping[
 
     What it raises is BudgetReached. Where a budget is set, that of a currency which it does not name is 0: the region
     comes with the workflow, and decides the currency. A model without a known price cannot be held against a budget
-    and is refused.
+    and is refused. What is paid with the credits of a plan costs no money.
     """
-    if not budgets:
+    if not budgets or request.region in TOKEN_PLANS:
         return None
     if request.price is None:
         raise BudgetReached(

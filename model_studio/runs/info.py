@@ -15,6 +15,7 @@ from .pictures import Picture
 
 # Where a result came from.
 NEW = "new"
+CREDITS = "plan credits"  # in place of a currency
 RESUMED = "resumed"  # a task or finished pictures of an earlier run were taken up; nothing was sent that costs
 STORED = "from store"  # no request at all
 
@@ -41,6 +42,9 @@ def cost(request: ImageRequest, bill: Bill, source: str, is_sent: bool) -> dict[
 
     `is_sent`: whether it was sent, and so paid for, by this run.
     """
+    if request.in_credits:
+        credits = Text("credits of the Token Plan; how many is not published here")
+        return {"amount": None if is_sent else 0.0, "currency": CREDITS, "basis": credits}
     if bill.price is None:
         return None
     amount, currency = bill.price

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import ModelStudioError
 from ..words import Text, join, money, translate
-from .info import NEW, RESUMED, STORED
+from .info import CREDITS, NEW, RESUMED, STORED
 
 MOST = 3  # lines of a kind; of the others only how many there are
 MOST_IDS = 20
@@ -52,7 +52,9 @@ class Pictures:
         ]
         if self.source != NEW:
             parts.append(_SOURCES[self.source])
-        if self.currency:
+        if self.currency == CREDITS and self.source == NEW:
+            parts.append(Text("paid with plan credits"))
+        elif self.currency and self.currency != CREDITS:
             amount = money(self.amount, self.currency)
             parts.append(Text("{amount} at list price", amount=amount) if self.source == NEW else amount)
         return join("{before}, {after}", parts)

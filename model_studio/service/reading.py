@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..account import key_kinds
 from ..account.credentials import ApiKey
 from ..account.regions import ApiHost
 from ..errors import AuthenticationFailed, GatewayAnswered, ServiceError
@@ -68,6 +69,7 @@ def _gateways(status: int, host: ApiHost) -> GatewayAnswered:
 
 def _explained(error: ServiceError, host: ApiHost, key: ApiKey) -> ServiceError:
     if isinstance(error, AuthenticationFailed):
+        error.advice = key_kinds.advice(key.value, host.region) or error.advice
         error.advice = Text(
             "{advice} The key came from {source} and was sent to {address}.",
             advice=error.advice,

@@ -20,7 +20,8 @@ from simulator import Config, Simulator
 from simulator.config import Account
 
 SINGAPORE = "ap-southeast-1"
-REGIONS = ["cn-beijing", SINGAPORE, "us-east-1"]
+PAY_AS_YOU_GO = ["cn-beijing", SINGAPORE, "us-east-1"]
+REGIONS = [*PAY_AS_YOU_GO, "token-plan-cn-beijing", "token-plan-ap-southeast-1", "qwencloud"]
 KEYS = {name: f"sk-planted-{name}-{uuid.uuid4().hex}" for name in ("right", "foreign", "wrong")}
 INPUTS = {
     "prompt": "boats",
@@ -37,7 +38,7 @@ INPUTS = {
     "timeout": 60,
 }
 FILE = "api_key_ap_southeast_1.txt"
-NO_REGION = "There is no such region. It is one of cn-beijing, ap-southeast-1, us-east-1."
+NO_REGION = f"There is no such region. It is one of {', '.join(REGIONS)}."
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_a_key_of_another_region_is_found_there_and_moved(
     assert {seen.path.split("/")[1] for seen in own_simulator.requests} == {SINGAPORE}
     status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/elsewhere")
     assert (status, told["known"], told["unreachable"]) == (200, ["us-east-1"], {})
-    assert {seen.path.split("/")[1] for seen in own_simulator.requests} == set(REGIONS)
+    assert {seen.path.split("/")[1] for seen in own_simulator.requests} == set(PAY_AS_YOU_GO)
     store(comfy, KEYS["wrong"], "us-east-1")
     status, told = ask(comfy, "POST", f"/keys/{SINGAPORE}/move", {"to": "us-east-1"})
     assert status == 400 and "already" in told["error"]

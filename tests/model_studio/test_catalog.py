@@ -7,7 +7,19 @@ import pytest
 import simulator.models
 from model_studio import catalog
 from model_studio.account.regions import REGIONS
-from model_studio.catalog import ALL_MODELS, BEIJING, SET_MODELS, SINGAPORE, VIRGINIA, Model, Size
+from model_studio.catalog import (
+    ALL_MODELS,
+    BEIJING,
+    QWENCLOUD,
+    SET_MODELS,
+    SINGAPORE,
+    SYNC_ONLY,
+    TOKEN_PLAN_BEIJING,
+    TOKEN_PLAN_SINGAPORE,
+    VIRGINIA,
+    Model,
+    Size,
+)
 from model_studio.catalog.model import ASPECT_RATIOS, ASYNC_MESSAGES, ASYNC_PROMPT, SYNC_MESSAGES
 from model_studio.request.options import NAMES
 
@@ -72,6 +84,9 @@ def test_entry_is_usable(model: Model) -> None:
     for region in model.ids:
         for extend in (True, False):
             price = model.price(region, Size(1024, 1024), extend)
+            if region in SYNC_ONLY:  # paid with credits, or at a price that nobody has told
+                assert price is None
+                continue
             assert price is not None and price[0] > 0
             assert price[1] == ("CNY" if region == BEIJING else "USD")
 
@@ -93,7 +108,14 @@ def test_all_models_of_the_field_are_there() -> None:
         *("qwen-image-2.0-pro-2026-03-03", "qwen-image-2.0-pro-2026-04-22", "qwen-image-2.0-pro-2026-06-22"),
         *("qwen-image-2.0-2026-03-03", "qwen-image-max", "qwen-image-max-2025-12-30", "qwen-image-plus"),
         *("qwen-image-plus-2026-01-09", "qwen-image", "z-image-turbo", "wan2.7-image", "wan2.7-image-pro"),
-        *("wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-plus", "wan2.2-t2i-flash", "wan2.1-t2i-plus"),
+        *(
+            "qwen-image-2.1-turbo",
+            "wan2.6-t2i",
+            "wan2.5-t2i-preview",
+            "wan2.2-t2i-plus",
+            "wan2.2-t2i-flash",
+            "wan2.1-t2i-plus",
+        ),
         *("wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"),
     }
     assert {model.name for model in ALL_MODELS} == expected
@@ -141,6 +163,19 @@ def test_prices_by_size_and_rewriting() -> None:
     assert pro.price(SINGAPORE, big, True) == (0.075, "USD")
     assert turbo.price(BEIJING, small, False) == (0.10, "CNY")
     assert turbo.price(BEIJING, small, True) == (0.20, "CNY")
+
+
+def test_what_the_other_shops_sell() -> None:
+    """Those of the Token Plan are documented for Beijing alone."""
+    of_plan = {"qwen-image-3.0-pro", "qwen-image-2.0-pro", "qwen-image-2.0", "wan2.7-image", "wan2.7-image-pro"}
+    assert sold_in(TOKEN_PLAN_BEIJING) == sold_in(TOKEN_PLAN_SINGAPORE) == of_plan
+    assert sold_in(QWENCLOUD) == {"qwen-image-2.1-pro", "qwen-image-2.1-turbo"}
+    assert not any(model.task_in(region) for model in ALL_MODELS for region in SYNC_ONLY)
+    assert {model.name for model in catalog.SET_MODELS} <= sold_in(TOKEN_PLAN_BEIJING)
+
+
+def sold_in(region: str) -> set[str]:
+    return {model.name for model in ALL_MODELS if region in model.ids}
 
 
 def test_virginia_has_wan_2_6_only() -> None:

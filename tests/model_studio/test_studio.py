@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from model_studio import errors, threads
-from model_studio.catalog import ALL_MODELS, Model
+from model_studio.catalog import ALL_MODELS, QWENCLOUD, SYNC_ONLY, TOKEN_PLAN_BEIJING, Model
 from model_studio.ledger import SENDING, Asked, database, new_entry
 from model_studio.runs.paid_request import fingerprints
 from model_studio.studio import Result, Studio
@@ -29,19 +29,58 @@ def generate(studio: Studio, waiting: Waiting, model: str, **changes: Any) -> Re
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
-def test_every_model_in_every_mode(studio: Studio, waiting: Waiting, sim: Simulator, model: Model, mode: str) -> None:
-    if not (model.sync if mode == "sync" else model.task):
+def test_every_model_in_every_mode(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str], model: Model, mode: str
+) -> None:
+    region = next(iter(model.ids))
+    if not (model.sync if mode == "sync" else model.task_in(region)):
         with pytest.raises(errors.InvalidRequest):
-            ask(model.name, call_mode=mode)
+            ask(model.name, call_mode=mode, region=region)
         return
-    result = generate(studio, waiting, model.name, call_mode=mode)
-    size = ask(model.name).size
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of(region)
+    result = generate(studio, waiting, model.name, call_mode=mode, region=region)
+    size = ask(model.name, region=region).size
     assert [picture.size for picture in result.pictures] == [str(size)]
     assert (result.pictures[0].pixels == served(sim)[0]).all()
     assert sum(bill.images for bill in sim.billed) == 1
     assert result.info["notes"] == []
     assert result.info["call_mode"] == mode and bool(result.info["task_id"]) == (mode == "async")
-    assert result.info["cost"]["amount"] > 0
+    assert result.info["cost"] is None if region == QWENCLOUD else result.info["cost"]["amount"] > 0
+
+
+@pytest.mark.parametrize("region", SYNC_ONLY)
+def test_every_model_of_the_other_shops(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str], region: str
+) -> None:
+    environ |= {"DASHSCOPE_HTTP_BASE_URL": sim.base_url_of(region), "MODEL_STUDIO_PACE": "off"}
+    for model in ALL_MODELS:
+        if region not in model.ids:
+            continue
+        with pytest.raises(errors.InvalidRequest):
+            ask(model.name, region=region, call_mode="async")
+        result = generate(studio, waiting, model.name, region=region)
+        assert (len(result.pictures), result.info["call_mode"], result.info["region"]) == (1, "sync", region)
+    assert studio.ledger.spent_today() == {}
+
+
+def test_plan_credits_are_no_money(studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str]) -> None:
+    environ |= {
+        "DASHSCOPE_HTTP_BASE_URL": sim.base_url_of(TOKEN_PLAN_BEIJING),
+        "MODEL_STUDIO_DAILY_BUDGET": "CNY 0.01",
+    }
+    result = generate(studio, waiting, "qwen-image-2.0", region=TOKEN_PLAN_BEIJING)
+    assert (result.info["cost"]["amount"], result.info["cost"]["currency"]) == (None, "plan credits")
+    again = generate(studio, waiting, "qwen-image-2.0", region=TOKEN_PLAN_BEIJING)
+    assert (again.info["source"], again.info["cost"]["amount"]) == ("from store", 0.0)
+
+
+def test_what_has_no_price_is_refused_where_there_is_a_budget(
+    studio: Studio, waiting: Waiting, sim: Simulator, environ: dict[str, str]
+) -> None:
+    environ |= {"DASHSCOPE_HTTP_BASE_URL": sim.base_url_of(QWENCLOUD), "MODEL_STUDIO_DAILY_BUDGET": "CNY 100"}
+    with pytest.raises(errors.BudgetReached, match=r"no list price for qwen-image-2\.1-pro in qwencloud"):
+        generate(studio, waiting, "qwen-image-2.1-pro", region=QWENCLOUD)
+    assert not creations(sim)
 
 
 @pytest.mark.parametrize("model", ["qwen-image-2.0", "wan2.6-t2i", "wan2.5-t2i-preview", "wan2.2-t2i-flash"])

@@ -254,10 +254,10 @@ def test_models_that_a_region_does_not_have(model: object, region: str) -> None:
 )
 def test_which_endpoint_and_mode_a_model_has(model: str, endpoint: str, is_async: bool, refused: str | None) -> None:
     if refused is None:
-        fit_endpoint(MODELS[model], endpoint, is_async)
+        fit_endpoint(MODELS[model], endpoint, is_async, BEIJING)
         return
     with pytest.raises(ServiceFault) as caught:
-        fit_endpoint(MODELS[model], endpoint, is_async)
+        fit_endpoint(MODELS[model], endpoint, is_async, BEIJING)
     assert caught.value.message == refused
     assert caught.value.http == (400 if "url" in refused else 403)
 

@@ -15,7 +15,14 @@ import { say } from "./words.js";
  *   place: {kind: "variable" | "named_file" | "file" | "page", name: string} | null}} KeyState
  */
 
-const REGIONS = ["cn-beijing", "ap-southeast-1", "us-east-1"];
+const REGIONS = [
+  "cn-beijing",
+  "ap-southeast-1",
+  "us-east-1",
+  "token-plan-cn-beijing",
+  "token-plan-ap-southeast-1",
+  "qwencloud",
+];
 /** Shows what there is for a region in the field that was made last for it. @type {Map<string, (state: KeyState) => void>} */
 const fields = new Map();
 

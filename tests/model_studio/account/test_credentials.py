@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_studio.account.credentials import ApiKey, find_key, find_place
+from model_studio.account.credentials import OWN_KEYS, ApiKey, find_key, find_place, key_variable, page_file
 from model_studio.errors import ConfigurationError, KeyMissing
 
 
@@ -119,3 +119,16 @@ def test_named_file_must_exist(tmp_path: Path) -> None:
 def test_key_is_in_no_repr() -> None:
     assert "sk-secret" not in repr(ApiKey("sk-secret", "a test"))
     assert "sk-secret" not in repr(find_place("cn-beijing", {"DASHSCOPE_API_KEY": "sk-secret"}))
+
+
+@pytest.mark.parametrize("region", OWN_KEYS)
+def test_a_key_of_another_kind_is_not_sent_to_hosts_with_keys_of_their_own(region: str, tmp_path: Path) -> None:
+    """Whatever region a stranger's workflow names."""
+    (tmp_path / "api_key.txt").write_text("sk-general-file")
+    general = {"DASHSCOPE_API_KEY": "sk-general", "DASHSCOPE_API_KEY_FILE_PATH": str(tmp_path / "api_key.txt")}
+    with pytest.raises(KeyMissing) as caught:
+        find_key(region, general, tmp_path)
+    assert f"DASHSCOPE_API_KEY_{region.upper().replace('-', '_')}" in caught.value.advice
+    page_file(region, tmp_path).write_text("sk-of-the-page")
+    assert find_key(region, general, tmp_path).value == "sk-of-the-page"
+    assert find_key(region, general | {key_variable(region): "sk-own"}, tmp_path).value == "sk-own"

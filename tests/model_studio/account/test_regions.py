@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from model_studio.account.regions import ApiHost, api_host, is_vendor_host, others
+from model_studio.account.key_kinds import regions_of
+from model_studio.account.regions import REGIONS, ApiHost, api_host, is_vendor_host, others
 from model_studio.errors import ConfigurationError, InvalidRequest
 
 BASE = "DASHSCOPE_HTTP_BASE_URL"
@@ -26,6 +27,23 @@ BASE = "DASHSCOPE_HTTP_BASE_URL"
             "ap-southeast-1",
             {"DASHSCOPE_WORKSPACE_ID": "llm-abc"},
             ("ap-southeast-1", "https://llm-abc.ap-southeast-1.maas.aliyuncs.com/api/v1"),
+        ),
+        # The plan's hosts and QwenCloud's have no workspaces.
+        (
+            "token-plan-cn-beijing",
+            {"DASHSCOPE_WORKSPACE_ID": "llm-abc"},
+            ("token-plan-cn-beijing", "https://token-plan.cn-beijing.maas.aliyuncs.com/api/v1"),
+        ),
+        (
+            "token-plan-ap-southeast-1",
+            {},
+            ("token-plan-ap-southeast-1", "https://token-plan.ap-southeast-1.maas.aliyuncs.com/api/v1"),
+        ),
+        ("qwencloud", {}, ("qwencloud", "https://maas.qwencloudapi.com/api/v1")),
+        (
+            "auto",
+            {"DASHSCOPE_API_KEY_TOKEN_PLAN_CN_BEIJING": "sk-sp-1"},
+            ("token-plan-cn-beijing", "https://token-plan.cn-beijing.maas.aliyuncs.com/api/v1"),
         ),
         # The SDK keeps Beijing on the shared host.
         ("auto", {"DASHSCOPE_WORKSPACE_ID": "llm-abc"}, ("cn-beijing", "https://dashscope.aliyuncs.com/api/v1")),
@@ -200,14 +218,23 @@ SHARED = {
     ],
 )
 def test_the_other_regions_are_at_the_vendors_own_hosts(region: str, environ: dict[str, str], home: str) -> None:
-    assert {host.region: host.base_url for host in others(api_host(region, environ))} == {
+    assert {host.region: host.base_url for host in others(api_host(region, environ), tuple(SHARED))} == {
         other: address for other, address in SHARED.items() if other != home
     }
 
 
+@pytest.mark.parametrize("home", REGIONS)
+def test_a_key_is_asked_about_only_where_keys_that_look_so_work(home: str) -> None:
+    def asked(key: str) -> set[str]:
+        return {host.region for host in others(api_host(home, {}), regions_of(key))}
+
+    assert asked("sk-sp-0123") == {"token-plan-cn-beijing", "token-plan-ap-southeast-1"} - {home}
+    assert asked("sk-0123") == set(SHARED) - {home}
+
+
 def test_a_key_for_a_stand_in_goes_to_no_other_host() -> None:
     gateway = {BASE: "https://gateway.example/us-east-1/api/v1"}
-    assert [host.base_url for host in others(api_host("cn-beijing", gateway))] == [
+    assert [host.base_url for host in others(api_host("cn-beijing", gateway), tuple(SHARED))] == [
         "https://gateway.example/cn-beijing/api/v1",
         "https://gateway.example/ap-southeast-1/api/v1",
     ]

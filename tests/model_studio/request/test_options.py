@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from model_studio.catalog import ALL_MODELS, BEIJING, Model, find
+from model_studio.catalog import ALL_MODELS, Model, find
 from model_studio.errors import InvalidRequest
 from model_studio.request import ImageRequest, plan
 from model_studio.request.options import NAMES, Options, applies
@@ -18,7 +18,14 @@ OTHERS: dict[str, Any] = {
 }
 
 
+def named(name: str) -> Model:
+    model = find(name)
+    assert model
+    return model
+
+
 def make(model: str, **changes: Any) -> ImageRequest:
+    """In the first region that has it."""
     inputs: dict[str, Any] = {
         "prompt": "a boat",
         "aspect_ratio": "1:1",
@@ -29,16 +36,10 @@ def make(model: str, **changes: Any) -> ImageRequest:
         "negative_prompt": "",
         "prompt_extend": True,
         "watermark": False,
-        "region": BEIJING,
+        "region": next(iter(named(model).ids)),
         "call_mode": "auto",
     }
     return plan(model=model, **inputs | changes)
-
-
-def named(name: str) -> Model:
-    model = find(name)
-    assert model
-    return model
 
 
 def test_how_qwen_3_rewrites_a_prompt() -> None:

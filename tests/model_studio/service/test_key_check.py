@@ -94,3 +94,29 @@ def test_silence_ends_soon(client_at: Any, raw_server: Any, exchange: Any) -> No
     server = raw_server(lambda connection: connection.recv(1))
     told = asyncio.run(check(client_at(exchange, server.url + "/api/v1"), Waiting(0.2)))
     assert told.result == "unreachable" and "could not be reached" in told.why
+
+
+def test_a_key_of_a_plan_is_told_where_it_works(studio: Studio, sim: Simulator, environ: dict[str, str]) -> None:
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of("cn-beijing")
+    environ["DASHSCOPE_API_KEY_CN_BEIJING"] = sim.keys["token-plan-ap-southeast-1"]
+    told = asyncio.run(studio.check_key("cn-beijing"))
+    assert (told.result, told.elsewhere) == ("refused", ("token-plan-cn-beijing", "token-plan-ap-southeast-1"))
+    assert "begins with sk-sp-" in told.why and "Invalid API-key provided" in told.why
+    found = asyncio.run(studio.check_key_elsewhere("cn-beijing"))
+    assert {region: (check.result, check.knows_key) for region, check in found.items()} == {
+        "token-plan-cn-beijing": ("refused", False),
+        "token-plan-ap-southeast-1": ("accepted", True),
+    }
+
+
+@pytest.mark.parametrize("region", ["token-plan-cn-beijing", "qwencloud"])
+def test_where_no_free_test_is_known_the_first_run_tells(
+    studio: Studio, sim: Simulator, environ: dict[str, str], region: str
+) -> None:
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of(region)
+    told = asyncio.run(studio.check_key(region))
+    assert (told.result, told.knows_key) == ("unreachable", False)
+    assert told.why == f"No free test is known for keys of {region}; the first run will tell."
+    environ[f"DASHSCOPE_API_KEY_{region.upper().replace('-', '_')}"] = "sk-planted-wrong"
+    assert asyncio.run(studio.check_key(region)).result == "refused"
+    assert not sim.billed

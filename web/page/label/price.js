@@ -9,7 +9,8 @@ import { keyButton } from "./key_button.js";
 /**
  * What the server tells (model_studio/page/quote.py).
  * @typedef {{applies: Record<string, boolean>, max_n: number, seconds: number | null, size: string | null, notes: string[],
- *   problem: string | null, no_key: boolean, linked: boolean, prompts: number, cost: Cost | null}} Quote
+ *   problem: string | null, no_key: boolean, linked: boolean, prompts: number, cost: Cost | null,
+ *   credits: boolean, legacy: boolean}} Quote
  * @typedef {{amount: number, currency: string, precision: string}} Cost
  */
 
@@ -37,13 +38,14 @@ export function sayCost({ amount, currency, precision }, times = 1) {
 }
 
 /** @param {Quote} quote */
-function factsOf({ cost, seconds, size, problem, linked, prompts, max_n }) {
+function factsOf({ cost, seconds, size, problem, linked, prompts, max_n, credits, legacy }) {
   if (!cost && (problem || !max_n)) return []; // refused for what decides the price, or a Task Poller
   return [
-    cost ? sayCost(cost, prompts) : say(`label.${linked ? "linked" : "unknown"}`),
+    cost ? sayCost(cost, prompts) : say(`label.${credits ? "credits" : linked ? "linked" : "unknown"}`),
     prompts === 1 ? "" : say("label.prompts", { count: prompts }),
     seconds ? say("label.seconds", { seconds: Math.round(seconds) }) : "",
     size?.replace("*", " × ") ?? "",
+    legacy ? say("label.legacy") : "",
   ].filter(Boolean);
 }
 
