@@ -27,7 +27,12 @@ COMFYUI_PORT = 8188
 SIMULATOR_PORT = 8190
 _SIMULATED_KEY = "sk-simulated-cn-beijing"
 _RUN_TIMEOUT = 900  # seconds; tasks of the real service may queue for minutes
-_PAID_NODES = ("ModelStudioQwenText2Image", "ModelStudioWanText2Image", "ModelStudioSubmitText2Image")
+_PAID_NODES = (
+    "ModelStudioQwenText2Image",
+    "ModelStudioWanText2Image",
+    "ModelStudioSubmitText2Image",
+    "ModelStudioWanImageSet",
+)
 
 
 def main() -> int:
@@ -169,10 +174,11 @@ def cost_of(api_prompt: Mapping[str, Any]) -> dict[str, float]:
     for node in api_prompt.values():
         if node["class_type"] not in _PAID_NODES:
             continue
-        given = {"call_mode": "auto"} | {name: value for name, value in node["inputs"].items() if name != "timeout"}
+        given = asked_for(node)
         for text in ("prompt", "negative_prompt"):
             if isinstance(given[text], list):  # comes from another node and does not change the price
                 given[text] = "linked"
+        given.pop("color_palette", None)  # neither does this
         linked = [name for name, value in given.items() if isinstance(value, list)]
         if linked:
             raise RigError(f"Nothing was sent: the price depends on {linked}, which come from other nodes.")
@@ -186,6 +192,16 @@ def cost_of(api_prompt: Mapping[str, Any]) -> dict[str, float]:
         amount, currency = request.price
         total[currency] += amount * request.n * requests
     return dict(total)
+
+
+def asked_for(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `plan` for a node of ours that buys, but for its region."""
+    from model_studio.catalog import SET_MODELS
+
+    given = {"call_mode": "auto"} | {name: value for name, value in node["inputs"].items() if name != "timeout"}
+    if "max_images" in given:
+        given |= {"n": given.pop("max_images"), "negative_prompt": "", "prompt_extend": False, "models": SET_MODELS}
+    return given
 
 
 def times(api_prompt: Mapping[str, Any], node: Mapping[str, Any]) -> int:

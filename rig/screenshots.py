@@ -42,6 +42,9 @@ WAN: Node = ("ModelStudioWanText2Image", {"aspect_ratio": "9:16", "seed": 9})
 SUBMIT: Node = ("ModelStudioSubmitText2Image", {"aspect_ratio": "3:4", "seed": 3})
 POLLER: Node = ("ModelStudioTaskPoller", {})
 PROMPTS: Node = ("ModelStudioPromptList", {})
+SET: Node = ("ModelStudioWanImageSet", {"aspect_ratio": "4:3", "seed": 4})
+PALETTE: Node = ("ModelStudioColorPalette", {})
+WAN_2_7: Node = ("ModelStudioWanText2Image", {"model": "wan2.7-image", "aspect_ratio": "9:16", "seed": 9})
 SAVE: Node = ("SaveImage", {"filename_prefix": "ModelStudio"})
 # From left to right, each linked to the one before it.
 GRAPHS: dict[str, list[Node]] = {
@@ -50,12 +53,16 @@ GRAPHS: dict[str, list[Node]] = {
     "ModelStudioSubmitText2Image": [SUBMIT, POLLER],
     "ModelStudioTaskPoller": [POLLER, SAVE],
     "ModelStudioPromptList": [PROMPTS, QWEN_2, SAVE],
+    "ModelStudioWanImageSet": [SET, SAVE],
+    "ModelStudioColorPalette": [PALETTE, WAN_2_7, SAVE],
 }
 LINKS = {  # node -> the output that it is linked to, and its input; slots have the same names in every language
     "ModelStudioTaskPoller": ("task_id", "task_id"),
     "ModelStudioQwenText2Image": ("prompt", "prompt"),
+    "ModelStudioWanText2Image": ("color_palette", "color_palette"),
     "SaveImage": ("images", "images"),
 }
+QUOTED = {"ModelStudioPromptList": "prompts", "ModelStudioColorPalette": "colors"}  # the others show it as their prompt
 
 BUILD = """
 ([nodes, links]) => {
@@ -142,7 +149,9 @@ def take(page: Page, comfy: ComfyUI, node_id: str, language: str) -> bytes:
     if first == "ModelStudioTaskPoller":
         given = {"task_id": submitted(comfy, language)}
     else:
-        given = {"prompts" if first == "ModelStudioPromptList" else "prompt": quotation(node_id, language)}
+        given = {QUOTED.get(first, "prompt"): quotation(node_id, language)}
+    if WAN_2_7 in others:
+        others[0] = (WAN_2_7[0], WAN_2_7[1] | {"prompt": quotation(WAN_2_7[0], language)})
     page.evaluate(BUILD, [[(first, values | given), *others], LINKS])
     page.evaluate("() => app.queuePrompt(0, 1)")
     while comfy.get("/prompt")["exec_info"]["queue_remaining"]:

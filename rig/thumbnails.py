@@ -27,7 +27,7 @@ FOLDER = ROOT / "example_workflows"
 OVERVIEW = ROOT / "docs" / "examples.jpg"
 SIDE = 640  # pixels of a thumbnail; a square fills the cards of the page's template browser
 MARGIN, GAP = 24, 12
-TILE, COLUMNS = 340, 3  # of the overview
+TILE, COLUMNS = 340, 5  # of the overview
 SPACE = 8  # pixels between the pictures of a sheet
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom

@@ -53,10 +53,17 @@ def next_day(workflow: Mapping[str, Any], task_ids: str) -> dict[str, Any]:
 
 
 def widget_values(node: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a node's widgets by input name, out of the positional `widgets_values`."""
+    """Values of a node's widgets by input name, out of the positional `widgets_values`.
+
+    Inputs that were appended since it was saved are optional, and the page gives them their defaults.
+    """
     values = list(node.get("widgets_values") or [])
+    optional = info["input"].get("optional", {})
     named = {}
     for name, spec in _widgets(info):
+        if not values and name in optional:
+            named[name] = _options(spec).get("default")
+            continue
         if not values:
             raise WorkflowError(f"node {node['id']} ({node['type']}): no value for the widget {name}")
         named[name] = values.pop(0)

@@ -12,7 +12,7 @@ from typing import Any
 SET_MOST = 12  # pictures of a set (wan2.7-image; API documentation)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _SHARE = re.compile(r"(\d{1,3}\.\d{2})%")
-_SCENE = re.compile(r"(?:^|\s)\d{1,2}[.)、．：:]")
+_SCENE = re.compile(r"(?:^|[\s。；！？])\d{1,2}[.)、．：:]")
 
 Parameters = Mapping[str, Any]
 

@@ -199,7 +199,8 @@ def specs(node: Node) -> dict[str, Any]:
 
 
 def is_widget(spec: list[Any]) -> bool:
-    return isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+    is_value = isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+    return is_value and not spec[1].get("forceInput")
 
 
 def fits(value: Any, spec: list[Any]) -> bool:
@@ -218,11 +219,11 @@ def planned(workflow: Workflow, region: str) -> list[ImageRequest]:
     prompt = to_api_prompt(workflow, OBJECT_INFO)
     requests = []
     for node in prompt.values():
-        if "prompt_extend" not in node["inputs"]:
+        if "model" not in node["inputs"] or node["class_type"] not in OURS:
             continue
-        given = {"call_mode": "auto"} | node["inputs"]
-        given.pop("timeout", None)
-        assert {name for name, value in given.items() if isinstance(value, list)} <= {"prompt"}, "the price is hidden"
+        given = demo.asked_for(node)
+        linked = {name for name, value in node["inputs"].items() if isinstance(value, list)}
+        assert linked <= {"prompt"}, "the price is hidden"
         for text in texts(prompt, given["prompt"]):
             requests.append(plan(**given | {"prompt": text, "region": region}))
     return requests
@@ -302,8 +303,8 @@ def test_nodes_say_which_pack_they_are_of(workflow: Workflow) -> None:
 def test_sockets_are_those_of_the_nodes(nodes: list[Node]) -> None:
     for node in nodes:
         inputs = {
-            name: ("COMBO" if isinstance(kind, list) else kind, {"name": name} if is_widget([kind]) else None)
-            for name, (kind, _) in specs(node).items()
+            name: ("COMBO" if isinstance(spec[0], list) else spec[0], {"name": name} if is_widget(spec) else None)
+            for name, spec in specs(node).items()
         }
         assert {socket["name"]: (socket["type"], socket.get("widget")) for socket in node["inputs"]} == inputs
         info = OBJECT_INFO[node["type"]]
@@ -354,7 +355,7 @@ def test_only_what_fetches_tasks_is_muted(workflow: Workflow) -> None:
     """Else something that is paid for might wake by accident."""
     muted = {node["id"] for node in workflow["nodes"] if node["mode"] != 0}
     prompt = to_api_prompt({**workflow, "nodes": [node | {"mode": 0} for node in workflow["nodes"]]}, OBJECT_INFO)
-    assert not any("prompt_extend" in prompt[str(node_id)]["inputs"] for node_id in muted)
+    assert not any("model" in prompt[str(node_id)]["inputs"] for node_id in muted)
     for _, source, _, target, _, _ in workflow["links"]:
         assert (source in muted) == (target in muted), "the page refuses to run a node whose source is muted"
 
@@ -365,6 +366,7 @@ def test_notes_say_what_is_bought(workflow: Workflow, notes: dict[str, str], reg
     requests = planned(workflow, region)
     count = sum(request.n for request in requests)
     assert f"**{count} picture{'s' if count > 1 else ''}**" in notes["en"]
+    assert any(request.model.is_set for request in requests) == ("at most" in notes["en"])
     assert f"**{count} 张图**" in notes["zh"]
     assert f"**{count} 張圖**" in notes["zh-TW"]
     for note in notes.values():

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from model_studio import catalog, request
+from model_studio import catalog
 from model_studio.account import settings
 from model_studio.catalog import BEIJING, SINGAPORE, VIRGINIA, Model, Size
 from model_studio.catalog.model import PRICE_DOCS, RateLimit
 from model_studio.catalog.sizes import Area, OneOf, Sides
 from model_studio.page import recent
+from model_studio.request import notes, options
 from model_studio.runs.leftovers import LIFETIME
 from model_studio.service.pacer import QUERIES
 from rig.layout import ROOT
@@ -32,6 +33,7 @@ MODELS = {
     "ModelStudioQwenText2Image": catalog.QWEN_MODELS,
     "ModelStudioWanText2Image": catalog.WAN_MODELS,
     "ModelStudioSubmitText2Image": catalog.TASK_MODELS,
+    "ModelStudioWanImageSet": catalog.SET_MODELS,
 }
 LANGUAGES = ("en", "zh", "zh-TW")
 SECOND, MINUTE = 1, 60
@@ -249,6 +251,29 @@ def test_sizes(models_page: HelpPage) -> None:
         assert upright == custom_facts(model), model.name
 
 
+def test_sizes_by_resolution(models_page: HelpPage) -> None:
+    for model in models_page.undated:
+        for tier, sizes in model.tiers.items():
+            if sizes != model.ratio_sizes:
+                told = ", ".join(str(sizes[ratio]).replace("*", "×") for ratio in ("1:1", "16:9", "4:3"))
+                (line,) = (line for line in models_page.text.splitlines() if told in line and line.startswith("- "))
+                assert model.name in _names(line) and tier in line
+
+
+def test_legacy_models_and_those_of_other_shops_are_named(models_page: HelpPage) -> None:
+    parts = re.split(r"\n(?=- )|\n\n|\s(?=QwenCloud: )|(?=QwenCloud：)", models_page.text)
+    marked = {
+        r"Legacy|旧版|舊版": [model for model in models_page.undated if model.is_legacy],
+        r"Token Plan": [model for model in models_page.undated if set(catalog.TOKEN_PLANS) & set(model.ids)],
+        r"QwenCloud": [model for model in models_page.undated if catalog.QWENCLOUD in model.ids],
+    }
+    if models_page.node_id == "ModelStudioSubmitText2Image":  # these shops take no tasks
+        return
+    for word, models in marked.items():
+        lists = [_names(part) for part in parts if re.search(word, part)]
+        assert not models or any({model.name for model in models} == set(names) for names in lists), word
+
+
 def limit_cells(model: Model, words: Mapping[Any, str]) -> list[str]:
     def rate(limit: RateLimit) -> str:
         return f"{limit.submits}/{words[int(limit.per_seconds)]}"
@@ -275,8 +300,10 @@ def test_every_model_named_is_one_and_its_seconds_are_the_catalogs(models_page: 
 def test_inputs_name_the_models_that_differ(models_page: HelpPage) -> None:
     inputs = models_page.inputs
     models = models_page.undated
-    for name in ("negative_prompt", "prompt_extend", "watermark"):
+    for name in {"negative_prompt", "prompt_extend", "watermark"} & inputs.keys():
         assert _names(inputs[name]) == [model.name for model in models if name not in model.takes]
+    for name in set(options.NAMES) & inputs.keys():
+        assert _names(inputs[name]) == [model.name for model in models if options.applies(model, name, True)]
     assert _names(inputs["region"]) == [model.name for model in models if VIRGINIA in model.ids]
     if "call_mode" in inputs:
         few = [model.name for model in models if model.task]
@@ -289,17 +316,18 @@ def test_inputs_name_the_models_that_differ(models_page: HelpPage) -> None:
 
 
 def test_every_input_with_its_default_and_range(page: HelpPage) -> None:
-    required = NODES[page.node_id]["input"]["required"]
-    assert list(page.inputs) == list(required)
-    for name, (kind, options) in required.items():
+    given = NODES[page.node_id]["input"]
+    inputs = given["required"] | given.get("optional", {})
+    assert list(page.inputs) == list(inputs)
+    for name, (kind, about) in inputs.items():
         meaning = page.inputs[name]
-        if kind == "STRING":
+        if kind in ("STRING", "IMAGE"):
             continue
-        default = str(options["default"]).lower() if kind == "BOOLEAN" else options["default"]
+        default = str(about["default"]).lower() if kind == "BOOLEAN" else about["default"]
         assert meaning[:-1].endswith(f"{WORDS[page.language]['default']} {default}")
         if kind == "INT" and name != "n":
-            assert f"{options['min']}–{options['max']}" in meaning
-        for choice in options.get("options", ()) if name != "model" else ():
+            assert f"{about['min']}–{about['max']}" in meaning
+        for choice in about.get("options", ()) if name != "model" else ():
             assert choice in meaning
 
 
@@ -310,7 +338,7 @@ def test_every_output(page: HelpPage) -> None:
 
 def test_numbers_of_the_code(page: HelpPage) -> None:
     if "negative_prompt" in page.inputs:
-        assert str(request.MAX_NEGATIVE_PROMPT) in page.inputs["negative_prompt"]
+        assert str(notes.MAX_NEGATIVE_PROMPT) in page.inputs["negative_prompt"]
     if "seed" in page.inputs:
         assert f"{settings.DEFAULT_STORE_DAYS:g} " in page.text
         assert f"{settings.DEFAULT_STORE_LIMIT // 2**30} GiB" in page.text

@@ -46,6 +46,13 @@ def convert(nodes: list[dict[str, Any]], *links: list[Any]) -> dict[str, Any]:
 GENERATE = node(1, "Generate", ["a cat", "b", 7, "randomize", True, 120])
 
 
+def test_an_input_that_was_appended_since_has_its_default() -> None:
+    old = node(1, "Generate", ["a cat", "b", 7, "randomize", True])
+    assert convert([old])["1"]["inputs"]["timeout"] == 300
+    with pytest.raises(WorkflowError, match="no value for the widget flag"):
+        convert([node(1, "Generate", ["a cat", "b", 7, "randomize"])])
+
+
 def test_widgets_links_and_titles() -> None:
     save = node(2, "SaveImage", ["cats"], inputs=[socket("images", 5), socket("filename_prefix", None, widget=True)])
     prompt = convert([GENERATE, save | {"title": "Keep"}], [5, 1, 0, 2, 0, "IMAGE"])

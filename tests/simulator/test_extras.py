@@ -40,7 +40,8 @@ def test_the_pictures_of_a_set_have_2048_squared_pixels_at_most(shared: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("prompt", "count"), [("1. a 2) b 3、c", 3), ("no numbers", 7), ("in 1999 a fox", 7), ("1. alone", 1)]
+    ("prompt", "count"),
+    [("1. a 2) b 3、c", 3), ("狐狸。1. 甲。2. 乙。", 2), ("no numbers", 7), ("in 1999 a fox", 7), ("1. alone", 1)],
 )
 def test_scenes_are_counted_by_their_numbers(prompt: str, count: int) -> None:
     assert scenes(prompt, 7) == count
