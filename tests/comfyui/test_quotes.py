@@ -22,6 +22,10 @@ def test_a_node_learns_its_price(comfy: ComfyUI) -> None:
             "negative_prompt": True,
             "prompt_extend": True,
             "watermark": True,
+            "resolution": False,
+            "prompt_extend_mode": False,
+            "thinking": False,
+            "color_palette": False,
         },
         "max_n": 6,
         "seconds": 3.6,
@@ -32,8 +36,28 @@ def test_a_node_learns_its_price(comfy: ComfyUI) -> None:
         "linked": False,
         "no_key": False,
         "prompts": 1,
+        "credits": False,
+        "legacy": False,
     }
     assert told.headers["Cache-Control"] == "no-store"
+
+
+def test_a_node_of_sets_learns_the_most(comfy: ComfyUI) -> None:
+    inputs = {"model": "wan2.7-image", "aspect_ratio": "1:1", "max_images": 4, "region": "auto", "call_mode": "auto"}
+    told = comfy.post("/model_studio/quote", {"inputs": inputs, "linked": False, "set": True}).json()
+    assert told["cost"] == {"amount": 0.8, "currency": "CNY", "precision": "at most"}
+    told = comfy.post(
+        "/model_studio/quote", {"inputs": inputs | {"max_images": 13}, "linked": False, "set": True}
+    ).json()
+    assert told["problem"].endswith("Set max_images to 1 to 12.")
+
+
+def test_plan_credits_and_legacy_models_are_told(comfy: ComfyUI) -> None:
+    inputs = INPUTS | {"region": "token-plan-cn-beijing", "n": 1}
+    told = comfy.post("/model_studio/quote", {"inputs": inputs, "linked": False}).json()
+    assert (told["cost"], told["credits"], told["legacy"]) == (None, True, False)
+    inputs = {**INPUTS, "model": "qwen-image-max", "n": 1}
+    assert comfy.post("/model_studio/quote", {"inputs": inputs, "linked": False}).json()["legacy"] is True
 
 
 def test_a_node_learns_what_will_be_refused(comfy: ComfyUI) -> None:
