@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from rig.layout import ROOT
 from simulator import Simulator
+from tests.browser.contrast import contrasts, too_faint
 
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
 ADD = """([type, values]) => {
@@ -292,21 +293,7 @@ PROMOTE = """(name) => {
   subgraph.addInput(name, "*").connect(inner.inputs[slot], inner);
 }"""
 MODE = "([id, mode]) => { app.graph.getNodeById(id).mode = mode }"
-# Contrast of each of our lines with what is behind it (WCAG 2.2). In the classic rendering that is drawn by the canvas.
-CONTRAST = """(behind) => [...document.querySelectorAll(".model-studio-label div:not(:has(div))")].map((line) => {
-  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const light = (...colours) => {
-    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
-    const parts = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
-    const [r, g, b] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const back = [behind];
-  for (let element = line; element; element = element.parentElement)
-    back.splice(1, 0, getComputedStyle(element).backgroundColor);
-  const [one, other] = [light(...back, getComputedStyle(line).color), light(...back)].sort((a, b) => b - a);
-  return [line.textContent, line.className, (one + 0.05) / (other + 0.05)];
-})"""
+LINES = ".model-studio-label, .model-studio-label *"  # in the classic rendering the canvas draws what is behind them
 
 
 def badges(page: Page) -> list[str]:
@@ -401,9 +388,9 @@ def test_every_text_can_be_read(
           Object.assign(document.createElement("div"), { className: "model-studio-warning", textContent: "a note" }))"""
     )
     shot(page, f"contrast-{palette}-{'vue' if vue else 'classic'}")
-    contrast = page.evaluate(CONTRAST, page.evaluate("() => LiteGraph.NODE_DEFAULT_BGCOLOR"))
-    assert len(contrast) >= 4
-    assert [line for line in contrast if line[2] < 4.5] == []
+    of_node = page.evaluate("() => LiteGraph.NODE_DEFAULT_BGCOLOR")
+    assert len(contrasts(page, LINES, of_node)) >= 4
+    assert too_faint(page, LINES, of_node) == []
 
 
 def test_it_is_as_high_as_its_text_and_as_wide_as_the_node(open_page: Callable[..., Page]) -> None:

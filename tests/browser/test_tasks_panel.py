@@ -17,6 +17,7 @@ from model_studio.service.answers import Drawn
 from rig.comfyui import ComfyUI
 from simulator import Simulator
 from simulator.drawing import Drawing, png
+from tests.browser.contrast import contrasts, too_faint
 from tests.long_ledger import copy
 
 SMALL = {
@@ -354,13 +355,24 @@ def test_a_task_id_is_copied(open_page: Callable[..., Page], comfy: ComfyUI, is_
     expect(button).to_be_focused()
 
 
-def test_rows_offer_only_what_works(open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger) -> None:
+TEXTS = ".model-studio-tasks *"
+
+
+def test_rows_offer_only_what_works_and_can_be_read(
+    open_page: Callable[..., Page], comfy: ComfyUI, ledger: Ledger, shot: Any
+) -> None:
     prompt = graph("sync", "a boat without a task")
     prompt["1"]["inputs"]["seed"] = 2147483647  # by now the node may have another one
     assert comfy.run(prompt).status == "success"
     asked = Asked("account", "cn-beijing", "print", "wan2.2-t2i-flash", "a boat in the fog", "512*512", 1)
     ledger.update(ledger.begin(new_entry(asked, SENDING, ledger.now())), state=UNCERTAIN)
-    panel = open_tab(open_page())
+    for palette in ("light", "dark"):
+        page = open_page(**{"Comfy.ColorPalette": palette})
+        panel = open_tab(page)
+        expect(rows(panel).first).to_be_visible()
+        shot(page, f"tasks-contrast-{palette}")
+        assert len(contrasts(page, TEXTS)) > 10
+        assert too_faint(page, TEXTS) == []
     search(panel, "a boat without a task")
     expect(rows(panel)).to_contain_text("Run again with seed 2147483647")
     expect(rows(panel).get_by_role("button")).to_have_count(0)
