@@ -70,13 +70,14 @@ def test_what_only_newer_models_take_is_optional(ours: dict[str, Any]) -> None:
         "ModelStudioQwenText2Image": ["resolution", "prompt_extend_mode", "thinking"],
         "ModelStudioWanText2Image": ["resolution", "thinking", "color_palette"],
         "ModelStudioSubmitText2Image": ["resolution", "thinking", "color_palette"],
+        "ModelStudioPromptList": ["split", "wildcards", "seed"],
         "ModelStudioColorPalette": ["image"],
     }
     assert all(
         options["advanced"]
         for node_id, node in ours.items()
         for _, options in node["input"].get("optional", {}).values()
-        if node_id != "ModelStudioColorPalette"
+        if node_id not in ("ModelStudioPromptList", "ModelStudioColorPalette")
     )
 
 

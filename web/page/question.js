@@ -24,10 +24,12 @@ const PRICED = [
 ];
 /** What a run may be refused for besides, or found in the store by. */
 const CHECKED = ["prompt", "negative_prompt", "seed", "watermark", "prompt_extend_mode", "thinking", "task_id"];
+/** What decides how many prompts a Prompt List makes. */
+const OF_LISTS = ["prompts", "split", "wildcards", "seed"];
 
 /**
  * The body of POST /quote.
- * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: string | null, fetches: boolean, set: boolean}} Question
+ * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: Record<string, any> | null, fetches: boolean, set: boolean}} Question
  */
 
 /** @param {Comfy.Node} node */
@@ -86,15 +88,16 @@ function setAround(node, slot) {
 }
 
 /**
- * The text of the Prompt List it is linked to, else null; undefined where that cannot be seen.
+ * The inputs of the Prompt List it is linked to, else null; undefined where they cannot be seen.
  * @param {Comfy.Node} node
- * @returns {string | null | undefined}
+ * @returns {Record<string, any> | null | undefined}
  */
 function promptsOf(node) {
   const [list, ...others] = sourcesOf(node).filter((source) => !source || comesFromList(source, new Set()));
   if (list === undefined) return null;
-  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return undefined;
-  return String(find(list, "prompts")?.value);
+  if (list?.comfyClass !== LIST || others.length) return undefined;
+  if (list.inputs.some((_, slot) => list.isInputConnected(slot))) return undefined;
+  return Object.fromEntries(OF_LISTS.map((name) => [name, find(list, name)?.value]));
 }
 
 /**
