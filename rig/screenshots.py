@@ -47,6 +47,7 @@ PALETTE: Node = ("ModelStudioColorPalette", {})
 WAN_2_7: Node = ("ModelStudioWanText2Image", {"model": "wan2.7-image", "aspect_ratio": "9:16", "seed": 9})
 SAVE: Node = ("SaveImage", {"filename_prefix": "ModelStudio"})
 # From left to right, each linked to the one before it.
+ORIGINAL: Node = ("ModelStudioSaveOriginal", {})
 GRAPHS: dict[str, list[Node]] = {
     "ModelStudioQwenText2Image": [QWEN, SAVE],
     "ModelStudioWanText2Image": [WAN, SAVE],
@@ -55,12 +56,14 @@ GRAPHS: dict[str, list[Node]] = {
     "ModelStudioPromptList": [PROMPTS, QWEN_2, SAVE],
     "ModelStudioWanImageSet": [SET, SAVE],
     "ModelStudioColorPalette": [PALETTE, WAN_2_7, SAVE],
+    "ModelStudioSaveOriginal": [QWEN_2, ORIGINAL],
 }
 LINKS = {  # node -> the output that it is linked to, and its input; slots have the same names in every language
     "ModelStudioTaskPoller": ("task_id", "task_id"),
     "ModelStudioQwenText2Image": ("prompt", "prompt"),
     "ModelStudioWanText2Image": ("color_palette", "color_palette"),
     "SaveImage": ("images", "images"),
+    "ModelStudioSaveOriginal": ("info", "source"),
 }
 QUOTED = {"ModelStudioPromptList": "prompts", "ModelStudioColorPalette": "colors"}  # the others show it as their prompt
 

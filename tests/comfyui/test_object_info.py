@@ -17,6 +17,7 @@ NODES = (
     "ModelStudioPromptList",
     "ModelStudioWanImageSet",
     "ModelStudioColorPalette",
+    "ModelStudioSaveOriginal",
 )
 # What every ComfyUI since 0.3.75 says of a node; newer ones say more.
 KEYS = (
@@ -60,6 +61,7 @@ def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
         "ModelStudioPromptList": ["prompts"],
         "ModelStudioWanImageSet": [*of_sets, "call_mode", "timeout"],
         "ModelStudioColorPalette": ["colors", "count"],
+        "ModelStudioSaveOriginal": ["source", "filename_prefix", "workflow_metadata"],
     }
 
 

@@ -5,6 +5,7 @@ import { hostsOf, isOff } from "./graphs.js";
 
 const LIST = "ModelStudioPromptList";
 const POLLER = "ModelStudioTaskPoller";
+const SAVER = "ModelStudioSaveOriginal";
 const SET = "ModelStudioWanImageSet";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
 const OUTSIDE = -10; // where the links of a subgraph's inputs come from
@@ -34,15 +35,15 @@ const OF_LISTS = ["prompts", "split", "wildcards", "seed"];
 
 /** @param {Comfy.Node} node */
 export function isOurs(node) {
-  return node.comfyClass === POLLER || Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
+  return [POLLER, SAVER].includes(String(node.comfyClass)) || Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
 }
 
 /**
  * @param {Comfy.Node} node
- * @returns {Question | null} null: it does not run
+ * @returns {Question | null} null: it does not run, or asks nothing of the service
  */
 export function questionOf(node) {
-  if (isOff(node)) return null;
+  if (isOff(node) || node.comfyClass === SAVER) return null;
   /** @type {Record<string, any>} */
   const inputs = {};
   let linked = false;
