@@ -46,8 +46,8 @@ SET: Node = ("ModelStudioWanImageSet", {"aspect_ratio": "4:3", "seed": 4})
 PALETTE: Node = ("ModelStudioColorPalette", {})
 WAN_2_7: Node = ("ModelStudioWanText2Image", {"model": "wan2.7-image", "aspect_ratio": "9:16", "seed": 9})
 SAVE: Node = ("SaveImage", {"filename_prefix": "ModelStudio"})
-# From left to right, each linked to the one before it.
 ORIGINAL: Node = ("ModelStudioSaveOriginal", {})
+# From left to right, each linked to the one before it.
 GRAPHS: dict[str, list[Node]] = {
     "ModelStudioQwenText2Image": [QWEN, SAVE],
     "ModelStudioWanText2Image": [WAN, SAVE],
