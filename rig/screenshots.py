@@ -56,7 +56,7 @@ GRAPHS: dict[str, list[Node]] = {
     "ModelStudioPromptList": [PROMPTS, QWEN_2, SAVE],
     "ModelStudioWanImageSet": [SET, SAVE],
     "ModelStudioColorPalette": [PALETTE, WAN_2_7, SAVE],
-    "ModelStudioSaveOriginal": [QWEN_2, ORIGINAL],
+    "ModelStudioSaveOriginal": [POLLER, ORIGINAL],
 }
 LINKS = {  # node -> the output that it is linked to, and its input; slots have the same names in every language
     "ModelStudioTaskPoller": ("task_id", "task_id"),
@@ -85,13 +85,14 @@ BUILD = """
       const [from, to] = links[type];
       before.connect(before.outputs.findIndex((slot) => slot.name === from), node, to);
     }
-    node.setSize([240, type === "SaveImage" ? Math.max(280, before.size[1]) : node.computeSize()[1] + 50]);
+    const room = { SaveImage: 280, ModelStudioSaveOriginal: 360 }[type];  // for a picture
+    node.setSize([240, room ? Math.max(room, before.size[1]) : node.computeSize()[1] + 50]);
     before = node;
   }
 }
 """
 HAS_PICTURES = """
-() => app.graph.nodes.every((node) => node.type !== "SaveImage" || node.imgs?.every((picture) => picture.complete))
+() => app.graph.nodes.every((node) => !/Save/.test(node.type) || node.imgs?.every((picture) => picture.complete))
 """
 # Shows the whole graph, away from the page's menus; gives its rectangle on the page.
 FRAME = """
@@ -188,7 +189,7 @@ def save(png: bytes, file: Path) -> None:
     image = Image.open(io.BytesIO(png)).convert("RGB")
     image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
     file.parent.mkdir(exist_ok=True)
-    for quality in range(90, 30, -5):
+    for quality in range(80, 30, -5):
         image.save(file, "WEBP", quality=quality, method=6)
         if file.stat().st_size < MOST_BYTES:
             return
