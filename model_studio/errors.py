@@ -30,7 +30,9 @@ ModelStudioError
     ├── PictureExpired
     ├── PictureUnreachable
     ├── PictureUnreadable   of a kind that cannot be opened here
-    └── PictureBroken       truncated, damaged, or not a picture at all
+    ├── PictureBroken       truncated, damaged, or not a picture at all
+    ├── PictureNotStored    its original is not, or no longer, in the store
+    └── PictureUnsaved      a file of it could not be written
 """
 
 from __future__ import annotations
@@ -252,3 +254,11 @@ class PictureUnreadable(PictureError):
 
 class PictureBroken(PictureError):
     """Truncated, damaged, or not a picture at all."""
+
+
+class PictureNotStored(PictureError):
+    """Its original is not, or no longer, in the store."""
+
+
+class PictureUnsaved(PictureError):
+    """A file of it could not be written."""

@@ -18,6 +18,7 @@ _STARTS = {
     "JPEG 2000": re.compile(rb"\0\0\0\x0cjP  \r\n|\xff\x4f\xff\x51"),
     "JPEG XL": re.compile(rb"\0\0\0\x0cJXL \r\n|\xff\x0a"),
 }
+_ENDINGS = {"JPEG": "jpg", "": "bin"}  # other kinds have their name
 # FF 00 and FF D0 to D7 belong to the data, and FF FF is a filler; all other markers but the end tell a length.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _JPEG_END = 0xD9
@@ -26,6 +27,11 @@ _JPEG_END = 0xD9
 def kind_of(content: bytes) -> str:
     """Empty where it is not a known kind of picture."""
     return next((kind for kind, start in _STARTS.items() if start.match(content)), "")
+
+
+def ending_of(kind: str) -> str:
+    """Of a file's name, without the dot."""
+    return _ENDINGS.get(kind, kind.lower().replace(" ", ""))
 
 
 def is_whole(content: bytes, kind: str) -> bool:

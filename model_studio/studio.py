@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from .ledger import Entry, Ledger, LedgerUnavailable
 from .ledger.session import LedgerSession, Rules
 from .page import overview, recent
 from .request import ImageRequest
-from .runs import budget, drawing, info, leftovers, looking, lookup
+from .runs import budget, drawing, info, leftovers, looking, lookup, originals
 from .runs.background import Background
 from .runs.budget import Priced
 from .runs.collecting import Collecting
@@ -168,6 +168,16 @@ class Studio:
         Raises the error of the first task if none ended well, TaskTimeout while one still goes on.
         """
         return await self._background.attend(lambda own: self._collect(task_ids, region, own), waiting)
+
+    async def originals(self, source: str, waiting: Waiting, notes: list[Text]) -> AsyncIterator[bytes]:
+        """The stored files of the pictures that `source` names (see runs.originals); `notes` takes what is missing.
+
+        Raises ModelStudioError, Interrupted.
+        """
+        session = self._session(waiting)
+        async for content in originals.originals(originals.named(source), session, notes):
+            yield content
+        notes += session.notes
 
     async def check_key(self, region: str) -> KeyCheck:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""

@@ -6,13 +6,14 @@ from .color_palette import ColorPalette
 from .poller import TaskPoller
 from .prompt_list import PromptList
 from .qwen import QwenText2Image
+from .save_original import SaveOriginal
 from .submit import SubmitText2Image
 from .wan import WanText2Image
 from .wan_set import WanImageSet
 
 NODES: list[type[io.ComfyNode]] = [
     *(QwenText2Image, WanText2Image, SubmitText2Image, TaskPoller, PromptList),
-    *(WanImageSet, ColorPalette),
+    *(WanImageSet, ColorPalette, SaveOriginal),
 ]
 
 

@@ -215,10 +215,10 @@ def times(api_prompt: Mapping[str, Any], node: Mapping[str, Any]) -> int:
         source = api_prompt[value[0]]
         if source["class_type"] != "ModelStudioPromptList":
             longest = max(longest, times(api_prompt, source))
-        elif isinstance(source["inputs"]["prompts"], list):
+        elif any(isinstance(given, list) for given in source["inputs"].values()):
             raise RigError("Nothing was sent: the price depends on a Prompt List whose text comes from another node.")
         else:
-            longest = max(longest, len(prompts_in(source["inputs"]["prompts"])))
+            longest = max(longest, len(prompts_in(**source["inputs"])))
     return longest
 
 

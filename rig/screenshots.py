@@ -46,6 +46,7 @@ SET: Node = ("ModelStudioWanImageSet", {"aspect_ratio": "4:3", "seed": 4})
 PALETTE: Node = ("ModelStudioColorPalette", {})
 WAN_2_7: Node = ("ModelStudioWanText2Image", {"model": "wan2.7-image", "aspect_ratio": "9:16", "seed": 9})
 SAVE: Node = ("SaveImage", {"filename_prefix": "ModelStudio"})
+ORIGINAL: Node = ("ModelStudioSaveOriginal", {})
 # From left to right, each linked to the one before it.
 GRAPHS: dict[str, list[Node]] = {
     "ModelStudioQwenText2Image": [QWEN, SAVE],
@@ -55,12 +56,14 @@ GRAPHS: dict[str, list[Node]] = {
     "ModelStudioPromptList": [PROMPTS, QWEN_2, SAVE],
     "ModelStudioWanImageSet": [SET, SAVE],
     "ModelStudioColorPalette": [PALETTE, WAN_2_7, SAVE],
+    "ModelStudioSaveOriginal": [POLLER, ORIGINAL],
 }
 LINKS = {  # node -> the output that it is linked to, and its input; slots have the same names in every language
     "ModelStudioTaskPoller": ("task_id", "task_id"),
     "ModelStudioQwenText2Image": ("prompt", "prompt"),
     "ModelStudioWanText2Image": ("color_palette", "color_palette"),
     "SaveImage": ("images", "images"),
+    "ModelStudioSaveOriginal": ("info", "source"),
 }
 QUOTED = {"ModelStudioPromptList": "prompts", "ModelStudioColorPalette": "colors"}  # the others show it as their prompt
 
@@ -82,13 +85,14 @@ BUILD = """
       const [from, to] = links[type];
       before.connect(before.outputs.findIndex((slot) => slot.name === from), node, to);
     }
-    node.setSize([240, type === "SaveImage" ? Math.max(280, before.size[1]) : node.computeSize()[1] + 50]);
+    const room = { SaveImage: 280, ModelStudioSaveOriginal: 360 }[type];  // for a picture
+    node.setSize([240, room ? Math.max(room, before.size[1]) : node.computeSize()[1] + 50]);
     before = node;
   }
 }
 """
 HAS_PICTURES = """
-() => app.graph.nodes.every((node) => node.type !== "SaveImage" || node.imgs?.every((picture) => picture.complete))
+() => app.graph.nodes.every((node) => !/Save/.test(node.type) || node.imgs?.every((picture) => picture.complete))
 """
 # Shows the whole graph, away from the page's menus; gives its rectangle on the page.
 FRAME = """
@@ -185,7 +189,7 @@ def save(png: bytes, file: Path) -> None:
     image = Image.open(io.BytesIO(png)).convert("RGB")
     image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
     file.parent.mkdir(exist_ok=True)
-    for quality in range(90, 30, -5):
+    for quality in range(80, 30, -5):
         image.save(file, "WEBP", quality=quality, method=6)
         if file.stat().st_size < MOST_BYTES:
             return

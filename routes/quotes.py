@@ -39,12 +39,12 @@ class _Unspent:
 
 async def ask_price(request: web.Request) -> web.Response:
     """For {"inputs": {id: value}, "linked": whether any that decides the price is left out because it is linked,
-    "prompts": the text of the Prompt List it is linked to, if any, "fetches": whether it is a Task Poller, "set":
+    "prompts": {id: value} of the Prompt List it is linked to, if any, "fetches": whether it is a Task Poller, "set":
     whether it draws picture sets}.
     """
     body = await json_object(request, MAX_BODY)
     inputs, linked, prompts = body.get("inputs"), body.get("linked"), body.get("prompts")
-    if not isinstance(inputs, dict) or not isinstance(linked, bool) or not isinstance(prompts, str | None):
+    if not isinstance(inputs, dict) or not isinstance(linked, bool) or not isinstance(prompts, dict | None):
         raise InvalidRequest(Text("The request holds no inputs of a node."))
     account = studio() if tells_private(request) else _Unspent(studio())
     of_drawing = quote_of_set if body.get("set") else quote

@@ -202,6 +202,17 @@ class Ledger:
 
         return self._by_tasks(read, task_ids)
 
+    def stored(self, task_ids: Sequence[str], request_ids: Sequence[str]) -> dict[str, Entry]:
+        """Id -> the newest record of that task or request of which there are pictures in the store."""
+        with self.database.transaction(write=False) as ledger:
+            return {
+                known: entry
+                for column, ids in (("task_id", task_ids), ("request_id", request_ids))
+                for known in ids
+                # There is no index of request ids; of pictures there are no more than the store holds.
+                if (entry := _one(ledger, f"{column} = ? AND id IN (SELECT request FROM pictures)", known))
+            }
+
     def by_tasks_unwritten(self, task_ids: Sequence[str]) -> dict[str, Entry]:
         """The same without the file. Raises nothing."""
         return self._by_tasks(list, task_ids)

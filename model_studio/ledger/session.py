@@ -307,6 +307,10 @@ class LedgerSession:
         found = await self._try(self.ledger.by_tasks, task_ids)
         return self.ledger.by_tasks_unwritten(task_ids) if found is None else found
 
+    async def stored(self, task_ids: Sequence[str], request_ids: Sequence[str]) -> dict[str, Entry]:
+        """See Ledger.stored; nothing where there is no ledger. Raises LedgerUnreadable, Interrupted."""
+        return await self._before_sending(self.ledger.stored, task_ids, request_ids) or {}
+
     async def unsettled(self, entry: Entry, within: float) -> list[Entry]:
         found = await self._try(self.ledger.unsettled, entry, within)
         return self.ledger.unsettled_unwritten(entry, within) if found is None else found

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..kinds import kind_of
+from ..kinds import ending_of, kind_of
 
 DAY = 24 * 3600.0
 LEFT_SECONDS = 7 * DAY  # after which a file counts as left behind
-_ENDINGS = {"JPEG": "jpg", "": "bin"}  # other kinds have their name
 _HALF_WRITTEN = ".part"
 
 
@@ -49,8 +48,7 @@ class Store:
     def write(self, name: str, content: bytes) -> StoredFile:
         """Writes a file whole or not at all. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        kind = kind_of(content)
-        file = f"{name}.{_ENDINGS.get(kind, kind.lower().replace(' ', ''))}"
+        file = f"{name}.{ending_of(kind_of(content))}"
         handle, half = tempfile.mkstemp(_HALF_WRITTEN, dir=self.folder)
         try:
             with os.fdopen(handle, "wb") as out:

@@ -20,6 +20,7 @@ ABOUT = "about"  # second-hand prices
 AT_LEAST = "at least"  # an input is linked: its value, and how many there will be, is known when the node runs
 AT_MOST = "at most"  # a set of pictures, of which the model decides the number
 
+_OF_LISTS = ("prompts", "split", "wildcards", "seed")
 _INPUTS = ("width", "height", "n", "negative_prompt", "prompt_extend", "watermark")
 _WHOLE = frozenset({*_INPUTS, "prompt", "model", "aspect_ratio", "seed"})  # call_mode: Submit has none
 # What the node of sets has not, and does not send either.
@@ -68,7 +69,9 @@ class Account(Protocol):
     def check_task_ids(self, text: str) -> None: ...
 
 
-def quote_of_set(given: Mapping[str, Any], linked: bool, account: Account, prompts: str | None = None) -> Quote:
+def quote_of_set(
+    given: Mapping[str, Any], linked: bool, account: Account, prompts: Mapping[str, Any] | None = None
+) -> Quote:
     """The same for a node of picture sets, whose `n` is called `max_images`."""
     renamed = {"n" if name == "max_images" else name: value for name, value in given.items()}
     return quote(_OF_SETS | renamed, linked, account, prompts, SET_MODELS)
@@ -78,13 +81,13 @@ def quote(
     given: Mapping[str, Any],
     linked: bool,
     account: Account,
-    prompts: str | None = None,
+    prompts: Mapping[str, Any] | None = None,
     models: Sequence[Model] = ALL_MODELS,
 ) -> Quote:
     """For inputs by id, as a node has them: any may be missing, and is then not looked at.
 
-    `linked`: whether some that decide the price are missing because they are linked; `prompts`: the text of the Prompt
-    List that the node is linked to. Raises InvalidRequest for an unknown model, and for values of a wrong type.
+    `linked`: whether some that decide the price are missing because they are linked; `prompts`: the inputs of the
+    Prompt List that the node is linked to. Raises InvalidRequest for an unknown model, and for values of a wrong type.
     """
     checks.check_types(given)
     if linked and "model" not in given:
@@ -102,7 +105,7 @@ def quote(
         told = replace(told, credits=region in TOKEN_PLANS)
         told = replace(told, cost=_cost(priced, linked), size=str(size) if size else None, notes=_notes(model, size))
         if prompts is not None:
-            told = replace(told, prompts=len(prompts_in(prompts)))
+            told = replace(told, prompts=len(_prompts(prompts)))
         if "prompt" in given:
             checks.check_prompt(given["prompt"])
         if region:
@@ -126,6 +129,12 @@ def quote_of_fetching(given: Mapping[str, Any], account: Account) -> Quote:
     except ModelStudioError as problem:
         return replace(told, problem=problem)
     return told
+
+
+def _prompts(given: Mapping[str, Any]) -> list[str]:
+    known = {"prompts": ""} | {name: given[name] for name in _OF_LISTS if name in given}
+    checks.check_types(known)
+    return prompts_in(**known)
 
 
 def _applies(model: Model, given: Mapping[str, Any]) -> dict[str, bool]:

@@ -19,9 +19,9 @@ CALL_MODES = ("auto", "sync", "async")
 # Linked values come unchecked.
 _TYPES = {
     **dict.fromkeys(("prompt", "model", "aspect_ratio", "negative_prompt", "region", "call_mode", "task_id"), str),
-    **dict.fromkeys(("resolution", "prompt_extend_mode", "color_palette"), str),
+    **dict.fromkeys(("resolution", "prompt_extend_mode", "color_palette", "prompts", "split"), str),
     **dict.fromkeys(("width", "height", "n", "max_images", "seed"), int),
-    **dict.fromkeys(("prompt_extend", "watermark", "thinking"), bool),
+    **dict.fromkeys(("prompt_extend", "watermark", "thinking", "wildcards"), bool),
 }
 
 

@@ -161,6 +161,45 @@ def test_links_multiply_the_price(open_page: Callable[..., Page]) -> None:
     expect(label(page)).to_have_text("at least CNY 0.40 · 2 prompts · about 4 s · 2048 × 2048")
 
 
+@pytest.mark.oldest_too
+def test_a_list_is_counted_as_it_is_split(open_page: Callable[..., Page], shot: Callable[[Page, str], Path]) -> None:
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    node = add(page, "QwenText2Image", model="qwen-image-2.0")
+    text = "a {red|blue} boat\nat dawn\n\n# birds\na bird\n---\na bee"
+    prompts = add(page, "PromptList", prompts=text)
+    page.evaluate(LINK, [prompts, node, "prompt"])
+    expect(label(page)).to_contain_text("CNY 1.20 · 6 prompts")
+    set_value(page, prompts, "split", "blocks")
+    expect(label(page)).to_contain_text("CNY 0.60 · 3 prompts")
+    set_value(page, prompts, "prompts", text + "\n\n# bees")
+    expect(label(page)).to_contain_text("CNY 0.80 · 4 prompts")
+    set_value(page, prompts, "wildcards", True)
+    expect(label(page)).to_contain_text("CNY 0.60 · 3 prompts")
+    set_value(page, prompts, "prompts", text + " {")
+    expect(label(page)).to_contain_text("Braces do not fit together in the prompt 'a bee {'.")
+    shot(page, "prompt-list")
+    number = page.evaluate("() => app.graph.add(LiteGraph.createNode('PrimitiveInt')).id")
+    page.evaluate(LINK, [number, prompts, "seed"])
+    expect(label(page)).to_contain_text("at least CNY 0.20")
+
+
+@pytest.mark.oldest_too
+def test_a_list_of_before_sends_the_same_prompts_and_its_seed_stays(open_page: Callable[..., Page]) -> None:
+    """A seed that changes after each run would run, and without the store buy, all that is linked again."""
+    page = open_page()
+    page.evaluate("() => app.graph.clear()")
+    prompts = add(page, "PromptList", prompts="# a {boat|bird}\n---")
+    page.evaluate(LINK, [prompts, add(page, "QwenText2Image", model="qwen-image-2.0"), "prompt"])
+    workflow = page.evaluate(SAVE)
+    (saved,) = (node for node in workflow["nodes"] if node["type"] == "ModelStudioPromptList")
+    saved["widgets_values"] = saved["widgets_values"][:1]
+    saved["inputs"], saved["outputs"] = saved["inputs"][:1], saved["outputs"][:1]
+    page.evaluate(LOAD, workflow)
+    expect(label(page)).to_contain_text("CNY 0.40 · 2 prompts")
+    assert page.evaluate(VALUES, prompts) == ["# a {boat|bird}\n---", "lines", False, 0]
+
+
 def test_copies_and_nodes_in_subgraphs_have_their_own_price(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.evaluate("() => app.graph.clear()")

@@ -17,6 +17,7 @@ NODES = (
     "ModelStudioPromptList",
     "ModelStudioWanImageSet",
     "ModelStudioColorPalette",
+    "ModelStudioSaveOriginal",
 )
 # What every ComfyUI since 0.3.75 says of a node; newer ones say more.
 KEYS = (
@@ -60,6 +61,7 @@ def test_inputs_are_those_of_the_contract(ours: dict[str, Any]) -> None:
         "ModelStudioPromptList": ["prompts"],
         "ModelStudioWanImageSet": [*of_sets, "call_mode", "timeout"],
         "ModelStudioColorPalette": ["colors", "count"],
+        "ModelStudioSaveOriginal": ["source", "filename_prefix", "workflow_metadata"],
     }
 
 
@@ -70,13 +72,14 @@ def test_what_only_newer_models_take_is_optional(ours: dict[str, Any]) -> None:
         "ModelStudioQwenText2Image": ["resolution", "prompt_extend_mode", "thinking"],
         "ModelStudioWanText2Image": ["resolution", "thinking", "color_palette"],
         "ModelStudioSubmitText2Image": ["resolution", "thinking", "color_palette"],
+        "ModelStudioPromptList": ["split", "wildcards", "seed"],
         "ModelStudioColorPalette": ["image"],
     }
     assert all(
         options["advanced"]
         for node_id, node in ours.items()
         for _, options in node["input"].get("optional", {}).values()
-        if node_id != "ModelStudioColorPalette"
+        if node_id not in ("ModelStudioPromptList", "ModelStudioColorPalette")
     )
 
 

@@ -79,15 +79,29 @@ def test_a_node_learns_of_every_refusal_that_is_known(comfy: ComfyUI) -> None:
     assert empty["cost"]["amount"] == 0.4
     no_key = problem(INPUTS | {"region": "us-east-1", "model": "wan2.6-t2i"})
     assert (no_key["problem"], no_key["no_key"]) == ("There is no API key for region us-east-1.", True)
-    assert problem(INPUTS, prompts="a\n\nb")["prompts"] == 2
-    assert problem(INPUTS, prompts="\n")["problem"] == "The list holds no prompt. Write one prompt per line."
+    assert problem(INPUTS, prompts={"prompts": "a\n\nb"})["prompts"] == 2
+    assert (
+        problem(INPUTS, prompts={"prompts": "\n"})["problem"] == "The list holds no prompt. Write one prompt per line."
+    )
+    blocks = {"prompts": "a\n{b|c}\n\nd", "split": "blocks", "wildcards": True, "seed": 3}
+    assert problem(INPUTS, prompts=blocks)["prompts"] == 2
     poller = problem({"task_id": "", "region": "auto"}, fetches=True)
     assert poller["problem"].startswith("There is not a task id.")
     assert problem({"task_id": "abc", "region": "auto"}, fetches=True)["problem"] is None
     assert problem(INPUTS | {"prompt": "x" * 100_000})["problem"] is None
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"inputs": 3, "linked": False}, {"inputs": INPUTS}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"inputs": 3, "linked": False},
+        {"inputs": INPUTS},
+        {"inputs": INPUTS, "linked": False, "prompts": "a"},
+    ],
+)
 def test_anything_else_is_a_bad_request(comfy: ComfyUI, body: Any) -> None:
     assert comfy.post("/model_studio/quote", body).status_code == 400
 

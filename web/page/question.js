@@ -5,6 +5,7 @@ import { hostsOf, isOff } from "./graphs.js";
 
 const LIST = "ModelStudioPromptList";
 const POLLER = "ModelStudioTaskPoller";
+const SAVER = "ModelStudioSaveOriginal";
 const SET = "ModelStudioWanImageSet";
 const LIST_SHAPE = 6; // LiteGraph's GRID_SHAPE, by which an output is a list
 const OUTSIDE = -10; // where the links of a subgraph's inputs come from
@@ -24,23 +25,25 @@ const PRICED = [
 ];
 /** What a run may be refused for besides, or found in the store by. */
 const CHECKED = ["prompt", "negative_prompt", "seed", "watermark", "prompt_extend_mode", "thinking", "task_id"];
+/** What decides how many prompts a Prompt List makes. */
+const OF_LISTS = ["prompts", "split", "wildcards", "seed"];
 
 /**
  * The body of POST /quote.
- * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: string | null, fetches: boolean, set: boolean}} Question
+ * @typedef {{inputs: Record<string, any>, linked: boolean, prompts: Record<string, any> | null, fetches: boolean, set: boolean}} Question
  */
 
 /** @param {Comfy.Node} node */
 export function isOurs(node) {
-  return node.comfyClass === POLLER || Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
+  return [POLLER, SAVER].includes(String(node.comfyClass)) || Boolean(node.comfyClass?.startsWith("ModelStudio") && find(node, "model"));
 }
 
 /**
  * @param {Comfy.Node} node
- * @returns {Question | null} null: it does not run
+ * @returns {Question | null} null: it does not run, or asks nothing of the service
  */
 export function questionOf(node) {
-  if (isOff(node)) return null;
+  if (isOff(node) || node.comfyClass === SAVER) return null;
   /** @type {Record<string, any>} */
   const inputs = {};
   let linked = false;
@@ -86,15 +89,16 @@ function setAround(node, slot) {
 }
 
 /**
- * The text of the Prompt List it is linked to, else null; undefined where that cannot be seen.
+ * The inputs of the Prompt List it is linked to, else null; undefined where they cannot be seen.
  * @param {Comfy.Node} node
- * @returns {string | null | undefined}
+ * @returns {Record<string, any> | null | undefined}
  */
 function promptsOf(node) {
   const [list, ...others] = sourcesOf(node).filter((source) => !source || comesFromList(source, new Set()));
   if (list === undefined) return null;
-  if (list?.comfyClass !== LIST || list.isInputConnected(0) || others.length) return undefined;
-  return String(find(list, "prompts")?.value);
+  if (list?.comfyClass !== LIST || others.length) return undefined;
+  if (list.inputs.some((_, slot) => list.isInputConnected(slot))) return undefined;
+  return Object.fromEntries(OF_LISTS.map((name) => [name, find(list, name)?.value]));
 }
 
 /**

@@ -187,9 +187,27 @@ def test_a_linked_prompt_is_not_looked_at_and_the_budget_is() -> None:
 
 
 def test_a_list_of_prompts_is_counted_and_an_empty_one_refused() -> None:
-    told = quote(but(), False, IN_BEIJING, "a boat\r\n \u3000\na bird\ra\u2028bee")
+    told = quote(but(), False, IN_BEIJING, {"prompts": "a boat\r\n \u3000\na bird\ra\u2028bee"})
     assert (told.prompts, told.problem) == (3, None)
-    assert "holds no prompt" in str(quote(but(), False, IN_BEIJING, " \n").problem)
+    assert "holds no prompt" in str(quote(but(), False, IN_BEIJING, {"prompts": " \n"}).problem)
+
+
+@pytest.mark.parametrize(
+    ("more", "count"), [({}, 6), ({"split": "blocks"}, 3), ({"split": "blocks", "wildcards": True, "seed": 7}, 2)]
+)
+def test_a_list_is_counted_as_it_is_split(more: dict[str, Any], count: int) -> None:
+    listed = {"prompts": "a {boat|bird}\nat dawn\n\n# birds\n---\na bee\n at noon", **more, "of a newer page": 1}
+    assert quote(but(), False, IN_BEIJING, listed).prompts == count
+
+
+@pytest.mark.parametrize("wrong", [{"split": "x"}, {"seed": "x"}, {"wildcards": 1}, {"prompts": None}])
+def test_a_list_of_a_strange_workflow_is_a_problem(wrong: dict[str, Any]) -> None:
+    assert type(quote(but(), False, IN_BEIJING, {"prompts": "a boat", **wrong}).problem) is InvalidRequest
+
+
+def test_a_brace_without_its_other_is_a_problem_before_anything_is_spent() -> None:
+    told = quote(but(), False, IN_BEIJING, {"prompts": "a {boat", "wildcards": True})
+    assert "Braces do not fit together in the prompt 'a {boat'." in str(told.problem)
 
 
 def test_a_poller_without_a_task_or_a_key() -> None:

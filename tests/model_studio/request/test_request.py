@@ -12,7 +12,6 @@ from model_studio.errors import InvalidRequest
 from model_studio.request import ImageRequest, plan
 from model_studio.request.checks import MAX_SEED
 from model_studio.request.options import Options
-from model_studio.request.prompts import prompts_in
 
 models = pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
 
@@ -299,14 +298,3 @@ def test_inputs_a_model_does_not_take_have_a_note() -> None:
         "z-image-turbo takes no negative_prompt",
         "z-image-turbo takes no watermark",
     ]
-
-
-def test_a_list_holds_a_prompt_per_line() -> None:
-    text = "a boat\r\n \u3000\na bird\r  a\u2028bee\t\n\x0b"
-    assert prompts_in(text) == ["a boat", "a bird", "a\u2028bee", "\x0b"]  # as the page counts them: four
-
-
-@pytest.mark.parametrize("text", ["", " \t\n\u3000\r\n"])
-def test_a_list_of_nothing_is_refused(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="Write one prompt per line"):
-        prompts_in(text)
