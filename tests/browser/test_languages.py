@@ -17,7 +17,8 @@ ADD = """(type) => {
   window.app.graph.add(node);
   const names = (slots) => slots.map((slot) => slot.localized_name);
   const { display_name, description, inputs, outputs } = node.constructor.nodeData;
-  return { display_name: node.title, inputs: names(node.inputs), outputs: names(node.outputs),
+  const sockets = Object.fromEntries(node.inputs.map((slot) => [slot.name, slot.localized_name]));
+  return { display_name: node.title, inputs: sockets, outputs: names(node.outputs),
     labels: node.widgets.map((widget) => widget.label), says: { display_name, description, inputs, outputs } };
 }"""
 MIDDLE = """(name) => {
@@ -50,8 +51,9 @@ def test_nodes_speak_the_language_of_the_page(
         inputs, outputs = list(said["inputs"].values()), list(said["outputs"].values())
         assert shown["display_name"] == shown["says"]["display_name"] == said["display_name"]
         assert shown["says"]["description"] == said["description"]
-        assert shown["inputs"] == [word["name"] for word in inputs]
-        assert set(shown["labels"]) >= {word["name"] for word in inputs}
+        assert shown["inputs"] == {name: word["name"] for name, word in said["inputs"].items()}
+        sockets = ("color_palette", "image")  # these have no widget
+        assert set(shown["labels"]) >= {word["name"] for name, word in said["inputs"].items() if name not in sockets}
         assert [value["tooltip"] for value in shown["says"]["inputs"].values()] == [word["tooltip"] for word in inputs]
         assert shown["outputs"] == [word["name"] for word in outputs]
         assert [value["tooltip"] for value in shown["says"]["outputs"]] == [word["tooltip"] for word in outputs]

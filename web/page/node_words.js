@@ -19,7 +19,8 @@ export function translateDefinition(_type, definition) {
   definition.display_name = words.display_name;
   definition.description = words.description;
   definition.output_tooltips = Object.values(words.outputs).map(({ tooltip }) => tooltip);
-  for (const [id, [, options]] of Object.entries(definition.input.required)) options.tooltip = words.inputs[id].tooltip;
+  const inputs = { ...definition.input.required, ...definition.input.optional };
+  for (const [id, [, options]] of Object.entries(inputs)) options.tooltip = words.inputs[id].tooltip;
 }
 
 /**
