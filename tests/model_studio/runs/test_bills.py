@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from model_studio import errors
-from model_studio.catalog import SET_MODELS
+from model_studio.catalog import SET_MODELS, find
 from model_studio.studio import Result, Studio
 from simulator import Simulator
 from tests.model_studio.asking import billed, creations, same
@@ -123,3 +124,19 @@ def test_an_absurd_count_is_not_believed(generate: Generate, sim: Simulator, cou
     sim.faults.add("other_usage", usage={"image_count": count})
     result = generate(n=2)
     assert (result.info["cost"]["amount"], result.info["notes"]) == (0.28, [])
+
+
+def test_what_a_version_before_drew_with_a_negative_prompt_is_found(
+    generate: Generate, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"aspect_ratio": "custom", "width": 512, "height": 512, "negative_prompt": "blurry"}
+    now = find("qwen-image-2.1-pro")
+    assert now
+    before = replace(now, takes=now.takes | now.once_took, once_took=frozenset())
+    generate("qwen-image-2.1-pro", models=[before], **asked)
+    again = generate("qwen-image-2.1-pro", **asked)
+    assert (again.info["source"], billed(sim), len(creations(sim))) == ("from store", 1, 1)
+    assert "takes no negative_prompt; it was not sent" in " ".join(again.info["notes"])
+    other = generate("qwen-image-2.1-pro", **asked | {"negative_prompt": "dark"})  # is sent like one without
+    assert (other.info["source"], billed(sim)) == ("new", 2)
+    assert generate("qwen-image-2.1-pro", **asked | {"negative_prompt": ""}).info["source"] == "from store"
