@@ -78,28 +78,24 @@ def test_a_sync_call_comes_to_its_end(
     assert (created(sim), billed(sim)) == (1, 4)
 
 
-@pytest.mark.parametrize("ending", SIGNALS)
-def test_a_second_signal_ends_at_once(
-    sim: Simulator, graph: Graph, start: Any, pace: Any, ending: signal.Signals
-) -> None:
+def test_a_second_ctrl_c_ends_at_once(sim: Simulator, graph: Graph, start: Any, pace: Any) -> None:
     pace(sync_seconds=60)
     graph.draw("sync", **FOUR)
     with start() as comfy:
         until(shows(comfy.queue(graph), "running"))
-        comfy.process.send_signal(ending)
+        comfy.process.send_signal(signal.SIGINT)
         until(lambda: WAITS in comfy.log())
-        comfy.process.send_signal(ending)
+        comfy.process.send_signal(signal.SIGINT)
         comfy.process.wait(AT_ONCE)
 
 
-@pytest.mark.parametrize("ending", SIGNALS)
-def test_a_task_is_not_waited_for(sim: Simulator, graph: Graph, start: Any, pace: Any, ending: signal.Signals) -> None:
+def test_a_task_is_not_waited_for(sim: Simulator, graph: Graph, start: Any, pace: Any) -> None:
     """The next run takes it up."""
     pace(task_seconds=60)
     shown = graph.draw("async")
     with start() as comfy:
         until(shows(comfy.queue(graph), "submitted 1"))
-        comfy.process.send_signal(ending)
+        comfy.process.send_signal(signal.SIGTERM)
         assert comfy.process.wait(AT_ONCE) == 0
         assert "ComfyUI ends as soon as" not in comfy.log()
     sim.clock.advance(60)

@@ -174,9 +174,9 @@ def in_language(comfy: ComfyUI) -> Iterator[Callable[[str], None]]:
     speak("en")
 
 
-def test_a_thousand_prompts_send_little(new_graph: Any, tmp_path: Path) -> None:
+def test_hundreds_of_prompts_send_little(new_graph: Any, tmp_path: Path) -> None:
     graph = new_graph()
-    prompts = graph.add("ModelStudioPromptList", prompts="\n".join(f"boat {number}" for number in range(1000)))
+    prompts = graph.add("ModelStudioPromptList", prompts="\n".join(f"boat {number}" for number in range(400)))
     node = graph.add("ModelStudioQwenText2Image", prompt=[prompts, 0], **TINY)
     graph.show(node, 1)
     with Simulator(Config(task_seconds=0.05)) as sim:
@@ -185,10 +185,10 @@ def test_a_thousand_prompts_send_little(new_graph: Any, tmp_path: Path) -> None:
             run = comfy.run(graph, timeout=300)
     assert run.status == "success", run.error
     ours = [content for _, content in run.messages if content["type"] in (TOLD, "progress_state")]
-    assert sum(len(json.dumps(content)) for content in ours) < 1_000_000
+    assert sum(len(json.dumps(content)) for content in ours) < 400_000
     assert max(len(text.encode()) for _, _, text in run.told) < 10_000
     assert len(run.told) < 2 * (run.ended_at - run.started_at) + 10
-    assert re.match(r"1000 pictures 512\*512, [\d.]+ s, CNY 200.00 at list price", run.told[-1][2])
+    assert re.match(r"400 pictures 512\*512, [\d.]+ s, CNY 80.00 at list price", run.told[-1][2])
 
 
 def lines_until(socket: ClientConnection, begin: str) -> list[list[str]]:
