@@ -402,3 +402,20 @@ def test_a_task_poller_drops_them_too(other_machine: Studio, studio: Studio, sim
     with pytest.raises(errors.SubmissionUncertain):
         asyncio.run(studio._submit(request, Waiting(300, clock=clock)))
     assert asyncio.run(studio._submit(request, Waiting(300, clock=clock)))[0] != task_id
+
+
+@pytest.mark.parametrize("region", ["qwencloud", "token-plan-cn-beijing"])
+def test_where_nothing_answers_about_tasks_an_old_call_is_told_and_sent_anew(
+    generate: Generate, sim: Simulator, studio: Studio, environ: dict[str, str], region: str
+) -> None:
+    """A host without tasks may answer with a page of its gateway."""
+    environ["DASHSCOPE_HTTP_BASE_URL"] = sim.base_url_of(region)
+    asked = {"model": "qwen-image-2.1-turbo" if region == "qwencloud" else SYNC, "region": region}
+    sim.faults.add("close_before_answer", on="create", times=1)
+    with pytest.raises(errors.SubmissionUncertain):
+        generate(**asked)
+    become(studio, UNCERTAIN)
+    sim.faults.add("firewall", on="poll", http=404)
+    set_clock(studio, 30)
+    assert generate(**asked).info["source"] == "new"
+    assert billed(sim) == 2
