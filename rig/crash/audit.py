@@ -78,14 +78,14 @@ def _by_prompt(simulator: Simulator) -> dict[str, list[Billed]]:
 
 def _wrong(story: Story, bills: Sequence[Billed], entries: Sequence[Entry]) -> Iterator[str]:
     """Each uncertain submission may have been billed beside the one that was delivered, if its user was warned."""
-    n, uncertain = story.request.n, sum(entry.state == UNCERTAIN for entry in entries)
+    n, most, uncertain = story.request.n, story.request.most, sum(entry.state == UNCERTAIN for entry in entries)
     if len(bills) > 1 + story.warned:
         yield f"billed {len(bills)} times, though the user was warned of {story.warned} uncertain submissions."
     if uncertain > story.warned:
         yield f"{uncertain} submissions count as uncertain, but the user was warned of {story.warned}."
     noted = sum(entry.billed for entry in entries)
-    if noted != n * (1 + uncertain):
-        yield f"the ledger has {noted} pictures as paid for; it should be {n} and {n * uncertain} uncertain ones."
+    if noted != n + most * uncertain:
+        yield f"the ledger has {noted} pictures as paid for; it should be {n} and {most * uncertain} uncertain ones."
 
 
 def wrong_pictures(story: Story, bills: Sequence[Billed], files: Mapping[str, bytes]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from . import points
 
 WAN, QWEN = "ModelStudioWanText2Image", "ModelStudioQwenText2Image"
+SET = "ModelStudioWanImageSet"
 SUBMIT, POLLER = "ModelStudioSubmitText2Image", "ModelStudioTaskPoller"
 MOST = 4  # pictures in one request
 _TIMEOUT = 3600  # seconds; in a hastened victim that is three minutes
@@ -41,16 +42,21 @@ KINDS = (
     Kind("wan2.5-t2i-preview async", "wan2.5-t2i-preview", 768, WAN),
     Kind("wan2.2-t2i-plus async", "wan2.2-t2i-plus", 512, WAN),
     Kind("qwen-image-2.0 sync", "qwen-image-2.0", 512, QWEN, "sync"),
+    Kind("wan2.7-image set async", "wan2.7-image", 768, SET),
     Kind("wan2.2-t2i-flash submit, poll", "wan2.2-t2i-flash", 512, SUBMIT, None, POLLER),
 )
 
 
 @dataclass(frozen=True)
 class Request:
-    """`prompt` is like no other. `ahead`: seconds by which the service's and the ledger's clocks are ahead."""
+    """`prompt` is like no other. `ahead`: seconds by which the service's and the ledger's clocks are ahead.
+
+    `n`: the pictures that come; `most`: those that are asked for, which are more of a set.
+    """
 
     kind: Kind
     n: int
+    most: int
     prompt: str
     inputs: Mapping[str, Any] = field(repr=False)
     ahead: float
@@ -62,19 +68,20 @@ class Request:
 
 def fresh(number: int, ahead: float, dice: random.Random) -> Request:
     kind, n, prompt = dice.choice(KINDS), dice.randint(1, MOST), f"request {number}"
+    most = n
+    if kind.node == SET:  # by its scenes the model decides how many it draws
+        most, prompt = MOST, " ".join([f"{prompt} as a story", *(f"{scene}. a boat" for scene in range(1, n + 1))])
     inputs: dict[str, Any] = {
         "prompt": prompt,
         "model": kind.model,
         "aspect_ratio": "custom",
         "width": kind.side,
         "height": kind.side,
-        "n": n,
         "seed": dice.randrange(2**31),
-        "negative_prompt": "",
-        "prompt_extend": False,
         "watermark": False,
         "region": "auto",
     }
+    inputs |= {"max_images": most} if kind.node == SET else {"n": n, "negative_prompt": "", "prompt_extend": False}
     if kind.call_mode:
         inputs |= {"call_mode": kind.call_mode, "timeout": _TIMEOUT}
-    return Request(kind, n, prompt, inputs, ahead)
+    return Request(kind, n, most, prompt, inputs, ahead)
