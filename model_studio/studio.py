@@ -42,6 +42,8 @@ from .waiting import Waiting
 from .words import Text
 
 T = TypeVar("T")
+MODELS_TIMEOUT = 60  # seconds
+MOST_PAGES = 40  # of the list of models
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,20 @@ class Studio:
         async for content in originals.originals(originals.named(source), session, notes):
             yield content
         notes += session.notes
+
+    async def models(self, region: str) -> list[str]:
+        """Ids of all models that the key of a region may call, for free. Raises ModelStudioError, DeadlinePassed."""
+        return await self._background.attend(lambda own: self._models(region, own), Waiting(MODELS_TIMEOUT))
+
+    async def _models(self, region: str, waiting: Waiting) -> list[str]:
+        client = await self._client(region)
+        names: list[str] = []
+        for page in range(1, MOST_PAGES + 1):
+            found, is_last = await client.models(page, waiting)
+            names += found
+            if is_last:
+                break
+        return names
 
     async def check_key(self, region: str) -> KeyCheck:
         """Asks the service about the key that a run would use, once, which is free. Raises ConfigurationError."""

@@ -178,3 +178,13 @@ def _row(task: Task, now: float) -> Json:
     if state in ("SUCCEEDED", "FAILED"):
         row["end_time"] = int(task.finished * 1000)
     return row
+
+
+def models_body(request_id: str, names: list[str], query: dict[str, str]) -> Json:
+    """A page of the list of models; its rows have the fields that the SDK reads."""
+    page_no, page_size = (max(1, int(query.get(name, usual))) for name, usual in (("page_no", 1), ("page_size", 10)))
+    wanted = [name for name in names if query.get("model") in (None, name)]
+    page = wanted[(page_no - 1) * page_size : page_no * page_size]
+    rows = [{"model": name, "source": "dashscope", "provider": "qwen", "opensource": False} for name in page]
+    output = {"models": rows, "total": len(wanted), "page_no": page_no, "page_size": page_size}
+    return {"request_id": request_id, "output": output}

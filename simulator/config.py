@@ -41,6 +41,7 @@ class Config:
                     observed to do; "early", it is refused with 400 at once. Synchronous requests are checked early
     rate_limits     keep the published limits: submits per model, tasks at once, 20 queries a second
     moderation_words   a prompt with one of them is refused
+    new_models, gone_models   ids that the list of models has besides, and lacks
     choices_style   how n pictures are put in `choices`: "together" in one, "apart" in n, or as the "model" does
     """
 
@@ -59,6 +60,8 @@ class Config:
     rate_limits: bool = False
     moderation_words: tuple[str, ...] = ("forbidden-word", "違禁詞", "违禁词")
     choices_style: str = "model"
+    new_models: tuple[str, ...] = ()
+    gone_models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         allowed = {

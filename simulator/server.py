@@ -60,6 +60,7 @@ class Face:
                 app.router.add_get(prefix + path, self._at("list", self._list))
             app.router.add_get(prefix + "/tasks/{task_id}", self._at("poll", self._query))
             app.router.add_post(prefix + "/tasks/{task_id}/cancel", self._at("cancel", self._cancel))
+            app.router.add_get(prefix + "/models", self._at("", self._models))
             app.router.add_route("*", prefix + "{rest:.*}", self._at("", self._nowhere))
         app.router.add_get("/oss/{bucket}/{name:.+}", self._at("picture", self._picture))
         return app
@@ -145,6 +146,10 @@ class Face:
     async def _list(self, request: web.Request, request_id: str, raw: bytes) -> Answer:
         caller = self._caller(request, request_id)
         return json_answer(200, self.service.list(caller, dict(request.query)), QUERY_TYPE)
+
+    async def _models(self, request: web.Request, request_id: str, raw: bytes) -> Answer:
+        caller = self._caller(request, request_id)
+        return json_answer(200, self.service.models(caller, dict(request.query)), QUERY_TYPE)
 
     async def _wrong_method(self, request: web.Request, request_id: str, raw: bytes) -> Answer:
         raise ServiceFault("InvalidParameter", f"Request method '{request.method}' is not supported")

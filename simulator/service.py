@@ -20,6 +20,13 @@ from simulator.pictures import LIFETIME, PictureStore
 from simulator.rules import SEED_MAX, Order, ServiceFault
 from simulator.tasks import Failure, Pictures, Task, queue_up
 
+OTHER_MODELS = (
+    "qwen-plus",
+    "qwen3-vl-plus",
+    "qwen-image-edit-plus",
+    "wan2.6-t2v",
+    "cosyvoice-v3",
+)  # not of pictures alone
 QUERIES = Rate(20, 1)  # GET, cancel and list together, per account (API documentation)
 
 
@@ -150,6 +157,12 @@ class Service:
             and wanted.fits(task, now)
         ]
         return answers.list_body(caller.request_id, found, now, wanted.page_no, wanted.page_size)
+
+    def models(self, caller: Caller, query: dict[str, str]) -> dict[str, Any]:
+        """What the account may call in its region, of all kinds, a page of it (SDK)."""
+        sold = [model.id for model in MODELS.values() if caller.account.region in model.regions]
+        known = [*OTHER_MODELS, *(name for name in sold if name not in self.config.gone_models)]
+        return answers.models_body(caller.request_id, sorted({*known, *self.config.new_models}), query)
 
     def _find(self, caller: Caller, task_id: str) -> Task | None:
         task = self.tasks.get(task_id) or self._dropped.get(task_id)

@@ -32,7 +32,7 @@ from .answers import TaskAnswer, identifier
 from .backoff import LONGEST_PAUSE_PER_MINUTE, doubled
 from .clock import ServiceClock
 from .exchange import Answer, Call, ExchangeFailed, NeverSent, Timeouts, TooLarge, http_date, too_slow
-from .listing import PAGE_SIZE, TaskPage, read_page
+from .listing import PAGE_SIZE, TaskPage, read_models, read_page
 from .pacer import Gate
 from .peers import NotPublic
 from .reading import Reading
@@ -138,6 +138,12 @@ class Client:
         query = urlencode({"model_name": model_id, "page_no": page, "page_size": PAGE_SIZE})
         answer, _ = await self._query(f"/tasks/?{query}", waiting)
         return read_page(answer.json or {}, model_id, page, now=http_date(answer.headers.get("Date", "")))
+
+    async def models(self, page: int, waiting: Waiting) -> tuple[list[str], bool]:
+        """A page, from 1, of the models that the account may call (see listing.read_models). Raises as `task`."""
+        query = urlencode({"page_no": page, "page_size": PAGE_SIZE})
+        answer, _ = await self._query(f"/models?{query}", waiting)
+        return read_models(answer.json or {}, page)
 
     async def time(self, waiting: Waiting) -> float | None:
         """The service's, in seconds since 1970, for which it may be asked, which is free; None: it does not tell.

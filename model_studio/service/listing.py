@@ -1,11 +1,11 @@
-"""The account's list of tasks, page by page, as typed values. Whatever comes is read without raising."""
+"""The account's lists of tasks and of models, page by page, as typed values. Whatever comes is read without raising."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from .answers import dicts, text
+from .answers import dicts, one_line, text
 from .tasks import is_id
 
 PAGE_SIZE = 50
@@ -39,6 +39,16 @@ def read_page(body: dict[str, Any], model_id: str, page: int, now: float | None)
         if row.get("model_name") == model_id and is_id(task_id) and made is not None:
             tasks.append(ListedTask(task_id, made))
     return TaskPage(tasks, not rows or not isinstance(pages, int) or page >= pages, now)
+
+
+def read_models(body: dict[str, Any], page: int) -> tuple[list[str], bool]:
+    """The ids of models of all kinds on this page (from 1), and whether it is the last (SDK)."""
+    output = body.get("output")
+    output = output if isinstance(output, dict) else {}
+    rows, total = dicts(output.get("models")), output.get("total")
+    names = [one_line(row.get("model")) for row in rows]
+    is_last = not rows or not isinstance(total, int) or page * PAGE_SIZE >= total
+    return [name for name in names if name], is_last
 
 
 def _made(value: Any) -> float | None:

@@ -37,3 +37,13 @@ def test_keys_work_at_home_alone(shared: Any, region: str) -> None:
     assert key.startswith("sk-sp-") == (region in PLANS)
     for other in set(REGIONS) - {region}:
         assert Client(shared.sim, key, other).get("/tasks/x").json()["code"] == "InvalidApiKey"
+
+
+def test_the_list_of_models_comes_page_by_page(start: Any) -> None:
+    client = start(new_models=("qwen-image-9",), gone_models=("wan2.6-t2i",))
+    first = client.get("/models", page_no=1, page_size=5).json()["output"]
+    assert (len(first["models"]), first["page_no"], first["page_size"]) == (5, 1, 5)
+    names = {row["model"] for row in client.get("/models", page_size=200).json()["output"]["models"]}
+    assert len(names) == first["total"]
+    assert {"qwen-image-9", "qwen-image-2.0", "qwen-plus"} <= names and "wan2.6-t2i" not in names
+    assert client.get("/models", model="qwen-plus").json()["output"]["total"] == 1

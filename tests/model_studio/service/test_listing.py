@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from model_studio import errors
 from model_studio.service.exchange import Answer
-from model_studio.service.listing import ListedTask, TaskPage, read_page
+from model_studio.service.listing import PAGE_SIZE, ListedTask, TaskPage, read_models, read_page
 from model_studio.waiting import Waiting
 from tests.model_studio.submitting import error
 
@@ -121,3 +121,19 @@ def test_an_endless_number_in_the_list_is_no_exception(client_at: Any, waiting: 
 def test_a_list_that_is_refused(client_at: Any, waiting: Waiting, script: Any, answer: Any) -> None:
     with pytest.raises(errors.AccessDenied):
         asyncio.run(client_at(script(answer(403, error("AccessDenied")))).listed("wan2.6-t2i", 1, waiting))
+
+
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [
+        ({"models": [{"model": "a"}, {"model": None}, "b", {"name": "c"}], "total": 4}, (["a"], True)),
+        ({"models": [{"model": "a"}], "total": PAGE_SIZE + 1}, (["a"], False)),
+        ({"models": [{"model": "a"}]}, (["a"], True)),
+        ({"models": [], "total": 10**9}, ([], True)),
+        ({"models": {"model": "a"}}, ([], True)),
+        (None, ([], True)),
+        ("models", ([], True)),
+    ],
+)
+def test_a_page_of_the_list_of_models(output: Any, found: Any) -> None:
+    assert read_models({"output": output}, 1) == found
