@@ -40,7 +40,7 @@ def picture_inputs(models: tuple[Model, ...], custom_side: int) -> list[io.Input
             "model",
             options=[model.name for model in models],
             default=models[0].name,
-            tooltip=_model_tooltip([model.name for model in models]),
+            tooltip=_model_tooltip(models),
         ),
         io.Combo.Input(
             "aspect_ratio",
@@ -162,11 +162,19 @@ def call_inputs() -> list[io.Input]:
     ]
 
 
-def _model_tooltip(names: list[str]) -> str:
-    """The specification's advice on choosing, of the models in the list."""
+def _model_tooltip(models: tuple[Model, ...]) -> str:
+    """The specification's advice on choosing, of the models in the list, and those that the vendor calls legacy."""
+    names = [model.name for model in models]
+    legacy = ", ".join(model.name for model in models if model.is_legacy)
     advice = {use: " or ".join(name for name in best if name in names) for use, best in RECOMMENDED.items()}
     told = "; ".join(f"{use}: {best}" for use, best in advice.items() if best)
-    return f"The model that draws. {told}." if told else "The model that draws."
+    return " ".join(
+        [
+            "The model that draws.",
+            *([f"{told}."] if told else []),
+            *([f"Legacy, by the vendor's pages: {legacy}."] if legacy else []),
+        ]
+    )
 
 
 def timeout_input(default: int, more: str = "") -> io.Input:

@@ -69,14 +69,6 @@ class Account(Protocol):
     def check_task_ids(self, text: str) -> None: ...
 
 
-def quote_of_set(
-    given: Mapping[str, Any], linked: bool, account: Account, prompts: Mapping[str, Any] | None = None
-) -> Quote:
-    """The same for a node of picture sets, whose `n` is called `max_images`."""
-    renamed = {"n" if name == "max_images" else name: value for name, value in given.items()}
-    return quote(_OF_SETS | renamed, linked, account, prompts, SET_MODELS)
-
-
 def quote(
     given: Mapping[str, Any],
     linked: bool,
@@ -115,6 +107,14 @@ def quote(
     except ModelStudioError as problem:
         return replace(told, problem=problem)
     return told
+
+
+def quote_of_set(
+    given: Mapping[str, Any], linked: bool, account: Account, prompts: Mapping[str, Any] | None = None
+) -> Quote:
+    """The same for a node of picture sets, whose `n` is called `max_images`."""
+    renamed = {"n" if name == "max_images" else name: value for name, value in given.items()}
+    return quote(_OF_SETS | renamed, linked, account, prompts, SET_MODELS)
 
 
 def quote_of_fetching(given: Mapping[str, Any], account: Account) -> Quote:
